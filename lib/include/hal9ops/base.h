@@ -121,7 +121,8 @@ HAL9_API void hal9_strv_free(struct hal9_strv *s);
 /* argv as a shell would want it typed: quoted where it must be. */
 HAL9_API char *hal9_shell_quote(const char *const *argv);
 
-HAL9_API bool hal9_streq(const char *a, const char *b); /* NULL equals only NULL */
+/* NULL equals only NULL, starts with and ends with nothing. */
+HAL9_API bool hal9_streq(const char *a, const char *b);
 HAL9_API bool hal9_startswith(const char *s, const char *prefix);
 HAL9_API bool hal9_endswith(const char *s, const char *suffix);
 /* The nearest of n candidates by Damerau-Levenshtein distance (at most a third of the word's length, at least
