@@ -1,0 +1,94 @@
+/*
+ * hal9ops/store.h - what lasts: the state directory, journals, blobs, locks.
+ *
+ * Floor 2.
+ *
+ *     struct hal9_state *st;
+ *     hal9_state_open(dir, HAL9_STATE_WRITE, &st, &err);
+ *     struct hal9_journal *j;
+ *     hal9_journal_create(st, id, 64 * 1024, &j, &err);
+ *     hal9_journal_append(j, line, true, &err);          // durable when it returns
+ *
+ * Layout of the state directory: journal/ID.ndjson, open/ID (one empty file for each operation without an end), blobs/ab/SHA256,
+ * services/NAME/ (process record, logs), format (the layout's version).
+ */
+#ifndef HAL9OPS_STORE_H
+#define HAL9OPS_STORE_H
+
+#include <cjson/cJSON.h>
+#include <hal9ops/base.h>
+
+/* ---- state directory -------------------------------------------------------------------------- */
+
+enum hal9_state_mode { HAL9_STATE_READ, HAL9_STATE_WRITE };
+struct hal9_state;
+
+/* Which one: option (--state-dir), HAL9OPS_STATE_DIR, config (state:), $XDG_STATE_HOME/hal9ops or ~/.local/state/hal9ops, as root
+ * /var/lib/hal9ops. Fresh. HAL9_E_USAGE when nothing tells (HOME unset). */
+HAL9_API hal9_status hal9_state_find(const char *option, const char *config, char **ret_path, struct hal9_error *err);
+/* READ: a directory that isn't there is an empty one. WRITE: made with 0700 (or 2770 when shared) and its fresh parts fsynced. A format newer than
+ * this build's is HAL9_E_USAGE. */
+HAL9_API hal9_status hal9_state_open(const char *path, enum hal9_state_mode mode, bool shared, struct hal9_state **ret, struct hal9_error *err);
+HAL9_API void hal9_state_close(struct hal9_state *s);
+HAL9_API const char *hal9_state_path(const struct hal9_state *s);
+/* services/NAME, made when mode is WRITE. Fresh. */
+HAL9_API hal9_status hal9_state_service_dir(struct hal9_state *s, const char *service, char **ret, struct hal9_error *err);
+
+/* ---- journal ---------------------------------------------------------------------------------- */
+
+/* An append-only NDJSON file; each line ends with crc: CRC-32C of this line up to that member, seeded with the previous line's. */
+struct hal9_journal;
+
+/* O_EXCL; marks the operation open, reserves `reserve` bytes (kept ahead of the end as lines come), fsyncs file and directory with the first append. */
+HAL9_API hal9_status hal9_journal_create(struct hal9_state *s, const char *id, size_t reserve, struct hal9_journal **ret, struct hal9_error *err);
+/* Opens an operation without an end to go on with: cuts a torn tail, reserves again. HAL9_E_BUSY when another process has it open for writing
+ * (an flock on the journal itself); HAL9_E_CORRUPT with the line's number. */
+HAL9_API hal9_status hal9_journal_reopen(struct hal9_state *s, const char *id, struct hal9_journal **ret, struct hal9_error *err);
+/* Adds crc and newline, one write; durable: fdatasync before it returns. The object stays the caller's. Thread-safe. */
+HAL9_API hal9_status hal9_journal_append(struct hal9_journal *j, const cJSON *line, bool durable, struct hal9_error *err);
+/* Drops the open mark (after the end line) and closes. */
+HAL9_API void hal9_journal_finish(struct hal9_journal *j);
+HAL9_API void hal9_journal_close(struct hal9_journal *j);
+/* All lines, checked: a JSON array. *ret_torn tells that a torn tail was left out. HAL9_E_CORRUPT: message has the line. Reads without lock. */
+HAL9_API hal9_status hal9_journal_read(struct hal9_state *s, const char *id, cJSON **ret_lines, bool *ret_torn, struct hal9_error *err);
+/* Ids in order, oldest first. */
+HAL9_API hal9_status hal9_journal_list(struct hal9_state *s, struct hal9_strv *ret_ids, struct hal9_error *err);
+/* Those without an end (open/). */
+HAL9_API hal9_status hal9_journal_list_open(struct hal9_state *s, struct hal9_strv *ret_ids, struct hal9_error *err);
+/* The id that a person's prefix or suffix names. HAL9_E_NOT_FOUND (hint: the nearest), HAL9_E_USAGE when several fit (they are named). */
+HAL9_API hal9_status hal9_journal_find(struct hal9_state *s, const char *word, char **ret_id, struct hal9_error *err);
+
+/* ---- blobs ------------------------------------------------------------------------------------ */
+
+/* Content by its SHA-256, mode 0600, fsynced; the same content twice is one file. */
+HAL9_API hal9_status hal9_blob_put(struct hal9_state *s, const void *data, size_t len, char ret_sha[65], struct hal9_error *err);
+/* HAL9_E_CORRUPT when the content doesn't match its name. */
+HAL9_API hal9_status hal9_blob_get(struct hal9_state *s, const char *sha, struct hal9_buf *ret, struct hal9_error *err);
+
+/* ---- locks ------------------------------------------------------------------------------------ */
+
+/* What a lock file says of its last operation: a hint, never trusted. */
+struct hal9_lock_note { char *operation; char *state_dir; char *tool; char *user; pid_t pid; bool ended; int64_t time_ms; };
+HAL9_API void hal9_lock_note_clear(struct hal9_lock_note *n);
+
+struct hal9_lock_opts {
+    const char *dir;            /* NULL: HAL9OPS_LOCK_DIR, /run/lock/hal9ops, else a per-user one */
+    int64_t timeout_ms;         /* 0: don't wait; < 0: for ever */
+    int cancel_fd;              /* -1 none */
+    /* Told once when it has to wait: for whom. NULL-able. */
+    void (*waiting)(void *data, const char *resource, const struct hal9_lock_note *note);
+    void *data;
+};
+struct hal9_locks;
+/* Takes all names (sorted inside, so that two takers never deadlock) with flock; on failure none. HAL9_E_BUSY says for whom, HAL9_E_TIMEOUT never. */
+HAL9_API hal9_status hal9_locks_take(const struct hal9_strv *names, const struct hal9_lock_opts *o, struct hal9_locks **ret, struct hal9_error *err);
+/* Writes who holds them now into each file. */
+HAL9_API hal9_status hal9_locks_note(struct hal9_locks *l, const struct hal9_lock_note *note, struct hal9_error *err);
+/* The notes found when the locks were taken: of operations of earlier runs; n-th as names sorted. NULL when there was none. */
+HAL9_API const struct hal9_lock_note *hal9_locks_found(const struct hal9_locks *l, size_t i, const char **ret_resource);
+HAL9_API size_t hal9_locks_count(const struct hal9_locks *l);
+/* Only a per-user lock directory could be had: other users are not excluded. */
+HAL9_API bool hal9_locks_private(const struct hal9_locks *l);
+HAL9_API void hal9_locks_release(struct hal9_locks *l);
+
+#endif
