@@ -43,26 +43,30 @@ typedef enum hal9_status {
     HAL9_E_PROTOCOL,    /* a peer answered something that is not its protocol */
 } hal9_status;
 
-/* An error. Zero-initialise; hal9_error_clear() frees what it holds. A NULL error is allowed everywhere. */
+/* An error. Zero-initialise; hal9_error_clear() frees what it holds. A NULL error is allowed
+ * everywhere. */
 struct hal9_error {
     hal9_status code;
-    int errnum;     /* errno of the failed system call, or 0 */
-    char *message;  /* what and where, one line, no final period */
-    char *file;     /* the user's input that is at fault, or NULL */
-    unsigned line;  /* 1-based; 0 unknown */
-    unsigned col;   /* 1-based; 0 unknown */
-    char *hint;     /* what to do next, or NULL */
+    int errnum;    /* errno of the failed system call, or 0 */
+    char *message; /* what and where, one line, no final period */
+    char *file;    /* the user's input that is at fault, or NULL */
+    unsigned line; /* 1-based; 0 unknown */
+    unsigned col;  /* 1-based; 0 unknown */
+    char *hint;    /* what to do next, or NULL */
 };
 
-/* Sets code and message (replacing an earlier error); returns code, so that `return hal9_error_set(…)` reads well. */
+/* Sets code and message (replacing an earlier error); returns code, so that `return
+ * hal9_error_set(…)` reads well. */
 HAL9_API hal9_status hal9_error_set(struct hal9_error *err, hal9_status code, const char *fmt, ...)
     HAL9_PRINTF(3, 4);
 /* As hal9_error_set for a failed system call: appends ": strerror(errnum)"; EACCES and EPERM become
- * HAL9_E_PERM, ENOENT HAL9_E_NOT_FOUND, EEXIST HAL9_E_EXISTS, ETIMEDOUT HAL9_E_TIMEOUT, all else HAL9_E_IO. */
+ * HAL9_E_PERM, ENOENT HAL9_E_NOT_FOUND, EEXIST HAL9_E_EXISTS, ETIMEDOUT HAL9_E_TIMEOUT, all else
+ * HAL9_E_IO. */
 HAL9_API hal9_status hal9_error_errno(struct hal9_error *err, int errnum, const char *fmt, ...)
     HAL9_PRINTF(3, 4);
 /* Adds the place in the user's input. file is copied. */
-HAL9_API void hal9_error_place(struct hal9_error *err, const char *file, unsigned line, unsigned col);
+HAL9_API void hal9_error_place(struct hal9_error *err, const char *file, unsigned line,
+                               unsigned col);
 /* Adds what to do next. */
 HAL9_API void hal9_error_hint(struct hal9_error *err, const char *fmt, ...) HAL9_PRINTF(2, 3);
 /* Puts "prefix: " before the message. */
@@ -78,17 +82,18 @@ HAL9_API const char *hal9_status_name(hal9_status status);
 
 /*
  * Memory. Running out of it is treated like a kill -9, which every operation survives: these never
- * return NULL, they write one line and abort(). Sizes that come from outside are capped before they get here.
+ * return NULL, they write one line and abort(). Sizes that come from outside are capped before they
+ * get here.
  */
-HAL9_API void *hal9_alloc(size_t size);                /* zeroed */
+HAL9_API void *hal9_alloc(size_t size); /* zeroed */
 HAL9_API void *hal9_realloc_array(void *p, size_t n, size_t size);
-HAL9_API char *hal9_strdup(const char *s);             /* NULL gives NULL */
+HAL9_API char *hal9_strdup(const char *s); /* NULL gives NULL */
 HAL9_API char *hal9_strndup(const char *s, size_t n);
 HAL9_API char *hal9_strf(const char *fmt, ...) HAL9_PRINTF(1, 2);
 HAL9_API char *hal9_vstrf(const char *fmt, va_list ap) HAL9_PRINTF(1, 0);
-/* Grows an array geometrically so that index n fits; *cap is in elements. */
+/* Grows an array geometrically so that index n fits; *cap is in elements. What is new is zeroed. */
 HAL9_API void *hal9_grow(void *p, size_t *cap, size_t n, size_t size);
-#define HAL9_APPEND(array, n, cap)                                                                 \
+#define HAL9_APPEND(array, n, cap) \
     ((array) = hal9_grow((array), &(cap), (n), sizeof(*(array))), &(array)[(n)++])
 
 /* A growable byte string, always NUL-terminated when data is not NULL. Zero-initialise. */
@@ -101,8 +106,8 @@ HAL9_API void hal9_buf_add(struct hal9_buf *b, const void *data, size_t len);
 HAL9_API void hal9_buf_puts(struct hal9_buf *b, const char *s);
 HAL9_API void hal9_buf_putc(struct hal9_buf *b, char c);
 HAL9_API void hal9_buf_printf(struct hal9_buf *b, const char *fmt, ...) HAL9_PRINTF(2, 3);
-HAL9_API void hal9_buf_reset(struct hal9_buf *b);      /* length 0, memory kept */
-HAL9_API char *hal9_buf_take(struct hal9_buf *b);      /* the string, never NULL; b is empty after */
+HAL9_API void hal9_buf_reset(struct hal9_buf *b); /* length 0, memory kept */
+HAL9_API char *hal9_buf_take(struct hal9_buf *b); /* the string, never NULL; b is empty after */
 HAL9_API void hal9_buf_free(struct hal9_buf *b);
 
 /* A NULL-terminated vector of owned strings. Zero-initialise. v is NULL while empty. */
@@ -111,10 +116,10 @@ struct hal9_strv {
     size_t n;
     size_t cap;
 };
-HAL9_API void hal9_strv_add(struct hal9_strv *s, const char *str);  /* copies */
-HAL9_API void hal9_strv_take(struct hal9_strv *s, char *str);       /* takes ownership */
+HAL9_API void hal9_strv_add(struct hal9_strv *s, const char *str); /* copies */
+HAL9_API void hal9_strv_take(struct hal9_strv *s, char *str);      /* takes ownership */
 HAL9_API bool hal9_strv_has(const struct hal9_strv *s, const char *str);
-HAL9_API void hal9_strv_sort_unique(struct hal9_strv *s);           /* byte order */
+HAL9_API void hal9_strv_sort_unique(struct hal9_strv *s); /* byte order */
 HAL9_API void hal9_strv_copy(struct hal9_strv *to, const struct hal9_strv *from);
 HAL9_API char *hal9_strv_join(const struct hal9_strv *s, const char *sep);
 HAL9_API void hal9_strv_free(struct hal9_strv *s);
@@ -125,37 +130,46 @@ HAL9_API char *hal9_shell_quote(const char *const *argv);
 HAL9_API bool hal9_streq(const char *a, const char *b);
 HAL9_API bool hal9_startswith(const char *s, const char *prefix);
 HAL9_API bool hal9_endswith(const char *s, const char *suffix);
-/* The nearest of n candidates by Damerau-Levenshtein distance (at most a third of the word's length, at least
- * 1 and at most 3), or NULL. The result is one of the candidates. */
+/* The nearest of n candidates by Damerau-Levenshtein distance (at most a third of the word's
+ * length, at least 1 and at most 3), or NULL. The result is one of the candidates. */
 HAL9_API const char *hal9_suggest(const char *word, const char *const *candidates, size_t n);
 
-/* Time: milliseconds. Wall time is since the Unix epoch and obeys HAL9OPS_NOW (RFC 3339 or seconds), where set:
- * a frozen clock for tests. Monotonic time never obeys it. */
+/* Time: milliseconds. Wall time is since the Unix epoch and obeys HAL9OPS_NOW (RFC 3339 or
+ * seconds), where set: a frozen clock for tests. Monotonic time never obeys it. */
 HAL9_API int64_t hal9_now_ms(void);
 HAL9_API int64_t hal9_mono_ms(void);
 HAL9_API int64_t hal9_mono_us(void);
-HAL9_API void hal9_time_format(int64_t ms, char ret[32]);        /* 2026-11-23T03:04:05.678Z */
+HAL9_API void hal9_time_format(int64_t ms, char ret[32]); /* 2026-11-23T03:04:05.678Z */
 HAL9_API hal9_status hal9_time_parse(const char *text, int64_t *ret_ms, struct hal9_error *err);
-HAL9_API void hal9_time_clock(int64_t ms, char ret[16]);         /* local "02:51" */
-HAL9_API int hal9_time_local_hour(int64_t ms);                   /* 0..23, by TZ */
+HAL9_API void hal9_time_clock(int64_t ms, char ret[16]); /* local "02:51" */
+HAL9_API int hal9_time_local_hour(int64_t ms);           /* 0..23, by TZ */
 /* A span in words: "13 min", "1.8 ms", "0.4 s", "3 h 5 min". */
 HAL9_API char *hal9_span_text(int64_t ms);
+HAL9_API char *hal9_span_us_text(int64_t us);
 
-/* Units. All refuse trailing text, a sign where none makes sense, and overflow; the message quotes the text. */
-HAL9_API hal9_status hal9_parse_duration(const char *text, int64_t *ret_ms, struct hal9_error *err); /* 500ms 30s 5m 1h 2d 1h30m; a bare 0 */
-HAL9_API hal9_status hal9_parse_size(const char *text, uint64_t *ret_bytes, struct hal9_error *err); /* 5Gi 100M 4096 */
-HAL9_API hal9_status hal9_parse_percent(const char *text, double *ret_fraction, struct hal9_error *err); /* "10%" -> 0.1 */
-HAL9_API hal9_status hal9_parse_cpu(const char *text, double *ret_cores, struct hal9_error *err);    /* "500m" -> 0.5, "2" */
-HAL9_API hal9_status hal9_parse_int(const char *text, int64_t min, int64_t max, int64_t *ret, struct hal9_error *err);
-HAL9_API char *hal9_size_text(uint64_t bytes);                   /* "5.0 GiB" */
+/* Units. All refuse trailing text, a sign where none makes sense, and overflow; the message quotes
+ * the text. */
+HAL9_API hal9_status
+hal9_parse_duration(const char *text, int64_t *ret_ms,
+                    struct hal9_error *err); /* 500ms 30s 5m 1h 2d 1h30m; a bare 0 */
+HAL9_API hal9_status hal9_parse_size(const char *text, uint64_t *ret_bytes,
+                                     struct hal9_error *err); /* 5Gi 100M 4096 */
+HAL9_API hal9_status hal9_parse_percent(const char *text, double *ret_fraction,
+                                        struct hal9_error *err); /* "10%" -> 0.1 */
+HAL9_API hal9_status hal9_parse_cpu(const char *text, double *ret_cores,
+                                    struct hal9_error *err); /* "500m" -> 0.5, "2" */
+HAL9_API hal9_status hal9_parse_int(const char *text, int64_t min, int64_t max, int64_t *ret,
+                                    struct hal9_error *err);
+HAL9_API char *hal9_size_text(uint64_t bytes); /* "5.0 GiB" */
 
-/* Identifiers: 10 characters of time (ms, Crockford base32, lower case) and 4 random ones: sortable, and the last
- * four will mostly do for a person. Never the same twice in one process. */
+/* Identifiers: 10 characters of time (ms, Crockford base32, lower case) and 4 random ones:
+ * sortable, and the last four will mostly do for a person. Never the same twice in one process. */
 #define HAL9_ID_LEN 14
 HAL9_API void hal9_id_new(char ret[HAL9_ID_LEN + 1]);
 HAL9_API bool hal9_id_valid(const char *s);
 
-/* CRC-32C (Castagnoli, reflected 0x82F63B78), chained: pass the previous result as seed, 0 at first. */
+/* CRC-32C (Castagnoli, reflected 0x82F63B78), chained: pass the previous result as seed, 0 at
+ * first. */
 HAL9_API uint32_t hal9_crc32c(uint32_t seed, const void *data, size_t len);
 /* SHA-256 in lower-case hex. */
 HAL9_API void hal9_sha256_hex(const void *data, size_t len, char ret[65]);

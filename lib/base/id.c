@@ -1,0 +1,51 @@
+/* Identifiers: the time, then a random number; within one process each is greater than the one
+ * before. The idea and the alphabet are ULID's (github.com/ulid/spec, monotonicity). */
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+#ifdef __APPLE__
+#include <sys/random.h>
+#endif
+
+#include "hal9ops/base.h"
+
+static const char alphabet[] = "0123456789abcdefghjkmnpqrstvwxyz";
+
+#define TIME_CHARS 10
+#define RANDOM_BITS 20
+#define RANDOM_MASK ((1u << RANDOM_BITS) - 1)
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static uint64_t last; /* time << RANDOM_BITS | random; 50 + 20 bits would not fit, 44 bits of ms
+                         reach the year 2527 */
+static pid_t owner;   /* a forked child must not count on where its parent stands */
+
+static uint32_t random_bits(void) {
+    uint32_t bits;
+    if (getentropy(&bits, sizeof(bits)) != 0)
+        bits = (uint32_t)hal9_mono_us() * 2654435761u ^ (uint32_t)getpid();
+    return bits & RANDOM_MASK;
+}
+
+static uint64_t next(void) {
+    int64_t ms = hal9_now_ms();
+    uint64_t fresh = ((uint64_t)(ms < 0 ? 0 : ms) << RANDOM_BITS) | random_bits();
+    pthread_mutex_lock(&lock);
+    bool same_ms = last >> RANDOM_BITS >= fresh >> RANDOM_BITS;
+    last = same_ms && owner == getpid() ? last + 1 : fresh;
+    owner = getpid();
+    uint64_t value = last;
+    pthread_mutex_unlock(&lock);
+    return value;
+}
+
+void hal9_id_new(char ret[HAL9_ID_LEN + 1]) {
+    uint64_t value = next();
+    for (int i = HAL9_ID_LEN - 1; i >= 0; i--, value >>= 5)
+        ret[i] = alphabet[value & 31];
+    ret[HAL9_ID_LEN] = '\0';
+}
+
+bool hal9_id_valid(const char *s) {
+    return s && strlen(s) == HAL9_ID_LEN && strspn(s, alphabet) == HAL9_ID_LEN;
+}
