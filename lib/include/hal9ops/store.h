@@ -17,6 +17,7 @@
 
 #include <cjson/cJSON.h>
 #include <hal9ops/base.h>
+#include <hal9ops/sys.h>
 
 /* ---- state directory -------------------------------------------------------------------------- */
 
@@ -33,6 +34,37 @@ HAL9_API void hal9_state_close(struct hal9_state *s);
 HAL9_API const char *hal9_state_path(const struct hal9_state *s);
 /* services/NAME, made when mode is WRITE. Fresh. */
 HAL9_API hal9_status hal9_state_service_dir(struct hal9_state *s, const char *service, char **ret, struct hal9_error *err);
+
+/* ---- which processes are a service's ---------------------------------------------------------------- */
+
+/* By its place (scope or cgroup made by hal9ops, or its unit), then by the process that was recorded at its start and its descendants, then by identity. */
+struct hal9_service_ref {
+    char *name;
+    struct hal9_identity identity;
+    char *unit;                     /* systemd workload, or NULL */
+    char *place;                    /* name given to hal9_detach_move(), or NULL */
+    struct hal9_proc_id recorded;   /* pid 0: none */
+    char *log_path;                 /* its output since the last start, or NULL */
+    uint64_t log_offset;
+};
+enum hal9_service_match {
+    HAL9_NOT_SERVICE,
+    HAL9_SERVICE_CANT_TELL,         /* what it takes is hidden from this user */
+    HAL9_SERVICE_BY_IDENTITY,       /* our program */
+    HAL9_SERVICE_BY_RECORD,         /* the one that was started, or a descendant */
+    HAL9_SERVICE_BY_PLACE,
+};
+/* Reads services/NAME/process.json; s NULL or no record: identity and unit alone. */
+HAL9_API hal9_status hal9_service_ref_load(struct hal9_state *s, const char *name, const struct hal9_identity *identity, const char *unit,
+                                           struct hal9_service_ref *ret, struct hal9_error *err);
+HAL9_API void hal9_service_ref_clear(struct hal9_service_ref *r);
+HAL9_API cJSON *hal9_service_ref_json(const struct hal9_service_ref *r);
+HAL9_API hal9_status hal9_service_ref_parse(const cJSON *j, struct hal9_service_ref *ret, struct hal9_error *err);
+HAL9_API enum hal9_service_match hal9_service_is(const struct hal9_service_ref *r, const struct hal9_proc *p);
+/* Its processes now, parents first; free each with hal9_proc_clear(), then the array. *ret_hidden: some could not be looked at. */
+HAL9_API hal9_status hal9_service_procs(const struct hal9_service_ref *r, struct hal9_proc **ret, size_t *ret_n, bool *ret_hidden, struct hal9_error *err);
+/* Writes services/NAME/process.json from r (recorded, place, log). Durable. */
+HAL9_API hal9_status hal9_service_record(struct hal9_state *s, const struct hal9_service_ref *r, struct hal9_error *err);
 
 /* ---- journal ---------------------------------------------------------------------------------- */
 
