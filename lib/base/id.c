@@ -2,10 +2,8 @@
  * before. The idea and the alphabet are ULID's (github.com/ulid/spec, monotonicity). */
 #include <pthread.h>
 #include <string.h>
-#include <unistd.h>
-#ifdef __APPLE__
 #include <sys/random.h>
-#endif
+#include <unistd.h>
 
 #include "hal9ops/base.h"
 

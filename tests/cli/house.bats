@@ -1,0 +1,85 @@
+#!/usr/bin/env bats
+# The house is tidy: its top level, the length of files and functions, its habits.
+
+setup() {
+  cd "$HAL9_SRC"
+  house="$HAL9_SRC/tests/cli/house"
+}
+
+sources() {
+  find lib cmd -name '*.[ch]' | sort
+}
+
+# Fails and shows what was found.
+nothing() {
+  echo "$output"
+  [ "$status" -eq 0 ] && [ -z "$output" ]
+}
+
+@test "the top level holds what the design lists" {
+  run "$house/top-level.sh" "$HAL9_SRC"
+  nothing
+}
+
+@test "files have at most 500 lines, functions 100" {
+  run xargs awk -f "$house/lengths.awk" < <(sources)
+  nothing
+}
+
+@test "no unfinished work, banned calls, exits or platforms where they do not belong" {
+  run xargs awk -f "$house/habits.awk" < <(sources)
+  nothing
+}
+
+@test "what is too much or missing at the top level is found" {
+  cd "$BATS_TEST_TMPDIR"
+  mkdir cmd notes
+  run "$house/top-level.sh" .
+  [[ "$output" == *"notes: not part of the house"* ]]
+  [[ "$output" == *"lib: missing"* ]]
+  [[ "$output" != *"cmd: "* ]]
+}
+
+@test "long files and long functions are found" {
+  cd "$BATS_TEST_TMPDIR"
+  {
+    echo 'static int f(int a,'
+    echo '             int b) {'
+    for ((i = 0; i < 98; i++)); do echo '    a += b;'; done
+    echo '}'
+  } >a.c
+  { sed 's/f(/g(/' a.c | sed '3d'; yes '/* line */' | head -400; } >b.c
+  run awk -f "$house/lengths.awk" a.c b.c
+  [ "${lines[0]}" = "a.c:1: 101 lines in one function (100 at most)" ]
+  [ "${#lines[@]}" -eq 1 ]
+  echo >>b.c
+  run awk -f "$house/lengths.awk" a.c b.c
+  [ "${lines[1]}" = "b.c:501: 501 lines in one file (500 at most)" ]
+}
+
+@test "bad habits are found, and their names in comments and strings are not" {
+  cd "$BATS_TEST_TMPDIR"
+  mkdir -p lib/op lib/sys
+  cat >lib/op/bad.c <<'C'
+/* exit(1) and fork() are only spoken of: system("x") */
+const char *s = "exit(1) \" fork()";
+int x = 0; /* a long
+ * comment: execv(x) */ int y = fork();
+exit(1);
+_exit(1);
+sprintf(a, "x");
+#ifdef __linux__
+C
+  echo "/* TO""DO */" >>lib/op/bad.c
+  run awk -f "$house/habits.awk" lib/op/bad.c
+  echo "$output"
+  [ "${#lines[@]}" -eq 5 ]
+  [ "${lines[0]}" = "lib/op/bad.c:4: processes are started by sys alone" ]
+  [ "${lines[1]}" = "lib/op/bad.c:5: libraries return, only commands exit" ]
+  [ "${lines[2]}" = "lib/op/bad.c:7: a call that this house does not make" ]
+  [ "${lines[3]}" = "lib/op/bad.c:8: platforms are told apart in sys alone" ]
+  [ "${lines[4]}" = "lib/op/bad.c:9: unfinished work" ]
+  printf 'fork();\n#ifdef __linux__\n' >lib/sys/spawn.c
+  run awk -f "$house/habits.awk" lib/sys/spawn.c
+  nothing
+}
