@@ -58,7 +58,7 @@ enum hal9_type {
     HAL9_T_CHOICE,     /* char *, one of choices */
     HAL9_T_STRV,       /* struct hal9_strv; a list of one may be written as its value */
     HAL9_T_SECRET,     /* char *, "file:PATH" or "env:NAME"; a literal is an error */
-    HAL9_T_MAP,        /* an inline struct decoded by sub */
+    HAL9_T_MAP,        /* an inline struct decoded by sub; absent: the defaults of its fields hold all the same */
     HAL9_T_PTR,        /* pointer to a struct decoded by sub, NULL while absent */
     HAL9_T_LIST,       /* struct hal9_list of pointers to structs decoded by sub; a list of one may be written as its value */
     HAL9_T_DICT,       /* struct hal9_list of pointers to structs decoded by sub; the key goes to the field flagged HAL9_F_KEY */
@@ -162,6 +162,10 @@ struct hal9_stream_opts {
     const char *machine;
     int fd;        /* records go here; -1: nowhere */
     bool buffered_pass; /* passed-through lines are batched, flushed before blocking */
+    /* Words instead of records: called for each record, own or passed on (own false), in place of writing it to fd; record is NULL for a
+     * line that is none. record and line are borrowed. NULL: records go to fd. */
+    void (*sink)(void *data, const cJSON *record, const char *line, size_t len, bool own);
+    void *sink_data;
 };
 struct hal9_stream;
 HAL9_API struct hal9_stream *hal9_stream_new(const struct hal9_stream_opts *o);

@@ -1,0 +1,175 @@
+/* What only the whole configuration can tell: names that point to nothing, cycles, two owners of
+ * one thing. */
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "config/config-internal.h"
+
+/* The node of the i-th element of a list (or of the one value in its place) below a map. */
+static const struct hal9_node *element(const struct hal9_node *map, const char *key, size_t i) {
+    const struct hal9_node *n = map ? hal9_node_get(map, key) : NULL;
+
+    if (n && n->kind == HAL9_NODE_LIST && i < n->n)
+        return n->items[i];
+    return n ? n : map;
+}
+
+/* Every named entry begins with its name. */
+struct named {
+    char *name;
+};
+
+static bool has_name(const struct hal9_list *l, const char *name) {
+    for (size_t i = 0; i < l->n; i++) {
+        const struct hal9_service *s = l->v[i];
+
+        if (hal9_streq(s->name, name))
+            return true;
+    }
+    return false;
+}
+
+_Static_assert(offsetof(struct hal9_service, name) == 0 &&
+                   offsetof(struct hal9_balancer_spec, name) == 0 &&
+                   offsetof(struct hal9_flag_spec, name) == 0 &&
+                   offsetof(struct hal9_rollback_spec, name) == 0 &&
+                   offsetof(struct hal9_scale_spec, name) == 0,
+               "a named entry begins with its name");
+
+static const char *nearest(const struct hal9_list *l, const char *word) {
+    _cleanup_free_ const char **names = hal9_alloc((l->n + 1) * sizeof(*names));
+
+    for (size_t i = 0; i < l->n; i++)
+        names[i] = ((const struct named *)l->v[i])->name;
+    return hal9_suggest(word, names, l->n);
+}
+
+static void need(struct hal9_errors *errors, const struct hal9_list *l, const char *what,
+                 const char *name, const struct hal9_node *at) {
+    if (!name || has_name(l, name))
+        return;
+    const char *near = nearest(l, name);
+
+    if (near)
+        hal9_config_error(errors, at, "no %s '%s'; did you mean '%s'?", what, name, near);
+    else
+        hal9_config_error(errors, at, "no %s '%s' in this configuration", what, name);
+}
+
+static void check_names(const struct hal9_config *c, struct hal9_errors *errors) {
+    for (size_t i = 0; i < c->services.n; i++) {
+        const struct hal9_service *s = c->services.v[i];
+
+        if (hal9_config_reserved(s->name))
+            hal9_config_error(errors, s->node, "'%s' can't be a service's name: it is a subcommand",
+                              s->name);
+        if (s->name[0] == '\0' || s->name[0] == '-' || strpbrk(s->name, "/ \t\n") ||
+            strlen(s->name) > 128)
+            hal9_config_error(errors, s->node,
+                              "'%s' can't be a service's name: no blanks, no slash, no leading "
+                              "'-', at most 128 characters",
+                              s->name);
+        for (size_t k = 0; k < s->depends.n; k++)
+            need(errors, &c->services, "service", s->depends.v[k], element(s->node, "depends", k));
+        if (s->drain)
+            need(errors, &c->balancers, "balancer", s->drain->balancer,
+                 element(hal9_node_get(s->node, "drain"), "balancer", 0));
+    }
+}
+
+static void check_ports(const struct hal9_config *c, struct hal9_errors *errors) {
+    for (size_t i = 0; i < c->services.n; i++) {
+        const struct hal9_service *s = c->services.v[i];
+
+        for (size_t k = 0; k < s->ports.n; k++) {
+            const struct hal9_service *first = hal9_config_port_owner(c, s->ports.v[k].first);
+
+            if (first && first != s)
+                hal9_config_error(
+                    errors, element(s->node, hal9_node_get(s->node, "ports") ? "ports" : "port", k),
+                    "port %u is %s's already; a port has one owner", s->ports.v[k].first,
+                    first->name);
+        }
+    }
+}
+
+/* Depth-first over depends; mark: 0 new, 1 on the path, 2 done. */
+static bool walk(const struct hal9_config *c, const struct hal9_service *s, char *mark,
+                 struct hal9_strv *path) {
+    size_t at = 0;
+
+    while (at < c->services.n && c->services.v[at] != s)
+        at++;
+    if (at == c->services.n || mark[at] == 2)
+        return true;
+    hal9_strv_add(path, s->name);
+    if (mark[at] == 1)
+        return false;
+    mark[at] = 1;
+    for (size_t k = 0; k < s->depends.n; k++) {
+        const struct hal9_service *d = hal9_config_service(c, s->depends.v[k]);
+
+        if (d && !walk(c, d, mark, path))
+            return false;
+    }
+    mark[at] = 2;
+    free(path->v[--path->n]);
+    path->v[path->n] = NULL;
+    return true;
+}
+
+static void check_cycles(const struct hal9_config *c, struct hal9_errors *errors) {
+    _cleanup_free_ char *mark = hal9_alloc(c->services.n + 1);
+
+    for (size_t i = 0; i < c->services.n; i++) {
+        _cleanup_strv_ struct hal9_strv path = {0};
+        const struct hal9_service *s = c->services.v[i];
+
+        if (walk(c, s, mark, &path))
+            continue;
+        _cleanup_free_ char *text = hal9_strv_join(&path, " -> ");
+
+        hal9_config_error(errors, element(s->node, "depends", 0),
+                          "services depend on each other in a circle: %s", text);
+        return;
+    }
+}
+
+static void check_part(const struct hal9_config *c, const struct hal9_rollback_spec *r, size_t k,
+                       struct hal9_strv *paths, struct hal9_errors *errors) {
+    const struct hal9_part_spec *p = r->parts.v[k];
+    const struct hal9_node *at = element(r->node, "parts", k);
+    struct hal9_strv mine = {0};
+
+    need(errors, &c->balancers, "balancer", p->balancer, at);
+    need(errors, &c->flags, "flag store", p->flags, at);
+    for (size_t i = 0; i < p->files.n; i++)
+        hal9_strv_add(&mine, p->files.v[i]);
+    if (p->release)
+        hal9_strv_add(&mine, p->release);
+    for (size_t i = 0; i < mine.n; i++) {
+        if (hal9_strv_has(paths, mine.v[i]))
+            hal9_config_error(errors, at, "two parts cover %s", mine.v[i]);
+        hal9_strv_add(paths, mine.v[i]);
+    }
+    hal9_strv_free(&mine);
+}
+
+static void check_rollback(const struct hal9_config *c, struct hal9_errors *errors) {
+    for (size_t i = 0; i < c->rollback.n; i++) {
+        const struct hal9_rollback_spec *r = c->rollback.v[i];
+        _cleanup_strv_ struct hal9_strv paths = {0};
+
+        for (size_t k = 0; k < r->parts.n; k++)
+            check_part(c, r, k, &paths, errors);
+        for (size_t k = 0; k < r->health.n; k++)
+            need(errors, &c->services, "service", r->health.v[k], element(r->node, "health", k));
+    }
+}
+
+void hal9_config_check(const struct hal9_config *c, struct hal9_errors *errors) {
+    check_names(c, errors);
+    check_ports(c, errors);
+    check_cycles(c, errors);
+    check_rollback(c, errors);
+}

@@ -1,0 +1,20 @@
+/* What the files of config/ share. */
+#ifndef HAL9_CONFIG_INTERNAL_H
+#define HAL9_CONFIG_INTERNAL_H
+
+#include "hal9ops/config.h"
+
+extern const struct hal9_schema hal9_service_schema;
+extern const struct hal9_schema hal9_rollback_schema;
+extern const struct hal9_schema hal9_config_root_schema;
+
+/* Names that point to nothing, cycles, two owners of a port, two parts on one path: all of them,
+ * with places. */
+void hal9_config_check(const struct hal9_config *c, struct hal9_errors *errors);
+/* Adds an error at a node. */
+struct hal9_error *hal9_config_error(struct hal9_errors *errors, const struct hal9_node *at,
+                                     const char *fmt, ...) HAL9_PRINTF(3, 4);
+/* Where the file is; NULL and HAL9_OK when there is none. */
+hal9_status hal9_config_find(const char *option, char **ret_path, struct hal9_error *err);
+
+#endif
