@@ -179,3 +179,24 @@ stop_all() {
   done
   started_pids=() reserved_ports=()
 }
+
+# ---- namespaces, users
+
+# in_pid_ns COMMAND… : in a new pid namespace (its /proc mounted), which ends with the command. There
+# "$HAL9_FIXTURES/clone-pid" [--detach] PID COMMAND… starts a process as the pid that the test wants.
+in_pid_ns() {
+  unshare --pid --fork --mount-proc --kill-child -- "$@"
+}
+
+# in_net_ns COMMAND… : in a new network namespace whose loopback is up: every port is free there.
+in_net_ns() {
+  # shellcheck disable=SC2016 # the inner shell expands it
+  unshare --net -- sh -c 'ip link set lo up && exec "$@"' sh "$@"
+}
+
+# as_user UID COMMAND… : as that user, with no groups and no capabilities.
+as_user() {
+  local uid=$1
+  shift
+  setpriv --reuid "$uid" --regid "$uid" --clear-groups --inh-caps=-all --bounding-set=-all -- "$@"
+}
