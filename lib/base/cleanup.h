@@ -9,11 +9,11 @@
 #define _cleanup_(fn) __attribute__((cleanup(fn)))
 
 /* Defines hal9_NAMEp(), which _cleanup_ wants, from a destructor that takes the pointer. */
-#define HAL9_DEFINE_CLEANUP(type, fn)                                                              \
-    static inline void fn##p(type *p) {                                                            \
-        if (*p)                                                                                    \
-            fn(*p);                                                                                \
-    }                                                                                              \
+#define HAL9_DEFINE_CLEANUP(type, fn)                                            \
+    static inline void fn##p(type *p) { /* NOLINT(bugprone-macro-parentheses) */ \
+        if (*p)                                                                  \
+            fn(*p);                                                              \
+    }                                                                            \
     struct hal9_cleanup_##fn
 
 static inline void hal9_freep(void *p) {
@@ -36,17 +36,17 @@ static inline void hal9_fclosep(FILE **f) {
 #define _cleanup_strv_ _cleanup_(hal9_strv_free)
 
 /* Takes the value out of a cleanup variable, so that the caller owns it. */
-#define HAL9_TAKE_PTR(p)                                                                           \
-    __extension__({                                                                                \
-        __typeof__(p) taken_ = (p);                                                                \
-        (p) = NULL;                                                                                \
-        taken_;                                                                                    \
+#define HAL9_TAKE_PTR(p)            \
+    __extension__({                 \
+        __typeof__(p) taken_ = (p); \
+        (p) = NULL;                 \
+        taken_;                     \
     })
-#define HAL9_TAKE_FD(fd)                                                                           \
-    __extension__({                                                                                \
-        int taken_ = (fd);                                                                         \
-        (fd) = -1;                                                                                 \
-        taken_;                                                                                    \
+#define HAL9_TAKE_FD(fd)   \
+    __extension__({        \
+        int taken_ = (fd); \
+        (fd) = -1;         \
+        taken_;            \
     })
 
 #define HAL9_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))

@@ -5,6 +5,9 @@
 #include "base/cleanup.h"
 #include "hal9ops/base.h"
 
+#undef hal9_error_set /* base.h has macros of them for the analyzer */
+#undef hal9_error_errno
+
 /* Words are formatted before the old error goes: they may quote it. */
 static void replace(struct hal9_error *err, hal9_status code, int errnum, char *message) {
     hal9_error_clear(err);

@@ -145,17 +145,18 @@ hal9_status hal9_parse_percent(const char *text, double *ret_fraction, struct ha
 }
 
 hal9_status hal9_parse_cpu(const char *text, double *ret_cores, struct hal9_error *err) {
-    static const char *const suffixes[] = {"", "m", "u", "n"};
+    static const struct {
+        const char *suffix;
+        double per_core;
+    } units[] = {{"", 1}, {"m", 1e3}, {"u", 1e6}, {"n", 1e9}};
     const char *p = text;
     struct decimal number;
-    if (decimal(&p, &number)) {
-        double per_core = 1;
-        for (size_t i = 0; i < HAL9_ARRAY_LEN(suffixes); i++, per_core *= 1000) {
-            if (!hal9_streq(p, suffixes[i]))
-                continue;
-            *ret_cores = as_double(number) / per_core;
-            return HAL9_OK;
-        }
+    bool good = decimal(&p, &number);
+    for (size_t i = 0; good && i < HAL9_ARRAY_LEN(units); i++) {
+        if (!hal9_streq(p, units[i].suffix))
+            continue;
+        *ret_cores = as_double(number) / units[i].per_core;
+        return HAL9_OK;
     }
     return hal9_error_set(err, HAL9_E_USAGE, "'%.64s' is not an amount of CPU such as 2 or 500m",
                           text);

@@ -64,6 +64,11 @@ HAL9_API hal9_status hal9_error_set(struct hal9_error *err, hal9_status code, co
  * HAL9_E_IO. */
 HAL9_API hal9_status hal9_error_errno(struct hal9_error *err, int errnum, const char *fmt, ...)
     HAL9_PRINTF(3, 4);
+#ifdef __clang_analyzer__
+/* An analyzer that sees no body must think that these may return HAL9_OK. */
+#define hal9_error_set(err, code, ...) (hal9_error_set(err, code, __VA_ARGS__), (code))
+#define hal9_error_errno(err, errnum, ...) (hal9_error_errno(err, errnum, __VA_ARGS__), HAL9_E_IO)
+#endif
 /* Adds the place in the user's input. file is copied. */
 HAL9_API void hal9_error_place(struct hal9_error *err, const char *file, unsigned line,
                                unsigned col);
