@@ -22,17 +22,17 @@ exported() { # LIBRARY
 }
 
 @test "the library exports what the headers declare, nothing less and nothing more" {
-  declared "${headers[@]}" >declared
-  exported "$HAL9_BIN/libhal9ops.so" >exported
-  [ -s declared ]
-  diff -u declared exported
+  declared "${headers[@]}" >declared.txt
+  exported "$HAL9_BIN/libhal9ops.so" >exported.txt
+  [ -s declared.txt ]
+  diff -u declared.txt exported.txt
 }
 
 @test "every exported name begins with hal9_ and is declared once" {
-  declared "${headers[@]}" >declared
-  run grep -v '^hal9_' declared
+  declared "${headers[@]}" >declared.txt
+  run grep -v '^hal9_' declared.txt
   [ -z "$output" ]
-  run uniq -d declared
+  run uniq -d declared.txt
   [ -z "$output" ]
 }
 
