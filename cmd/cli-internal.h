@@ -1,0 +1,24 @@
+/* What the files of cli share among themselves. */
+#ifndef HAL9_CMD_CLI_INTERNAL_H
+#define HAL9_CMD_CLI_INTERNAL_H
+
+#include "cli.h"
+
+/* options.c: the common options; help and did-you-mean from the tables. */
+extern const struct poptOption cli_common_options[];
+void cli_help(void);
+/* Prints a wrong option with the nearest right one. */
+int cli_bad_option(const char *bad, const char *why);
+/* settings.c: what the options mean. CLI_HOLDS or CLI_USAGE. */
+int cli_settings(void);
+/* signals.c */
+void cli_signals(void);
+/* observer.c */
+const struct hal9_observer *cli_observer(void);
+/* Ends a live line on stderr, so that words can follow. */
+void cli_progress_clear(void);
+/* banner.c */
+void cli_banner(const char *text);
+void cli_banner_due(void);
+
+#endif

@@ -1,0 +1,171 @@
+/* The frame of every command: reads options, opens what is needed, closes, and exits with the right
+ * code. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "cli-internal.h"
+
+struct cli cli;
+
+static void print_json(cJSON *doc) {
+    char *text = cJSON_Print(doc);
+
+    puts(text ? text : "");
+    cJSON_free(text);
+    cJSON_Delete(doc);
+}
+
+static int schema(void) {
+    if (strcmp(cli.schema_option, "config") == 0)
+        print_json(hal9_config_schema());
+    else if (strcmp(cli.schema_option, "records") == 0)
+        print_json(hal9_record_schema());
+    else
+        return cli_usage("--schema: '%s' is not config or records", cli.schema_option);
+    return CLI_HOLDS;
+}
+
+/* What a report needs, and nothing secret: no values of the configuration, no environment. */
+static int bug_report(void) {
+    struct utsname u = {0};
+    struct hal9_errors errors = {0};
+    struct hal9_config *cfg = NULL;
+    _cleanup_error_ struct hal9_error err = {0};
+    _cleanup_free_ char *dir = NULL;
+
+    uname(&u);
+    printf("%s %s\n%s %s %s\n", cli.command->name, hal9_version(), u.sysname, u.release, u.machine);
+    printf("user: %s, terminal: %s, systemd: %s\n", geteuid() == 0 ? "root" : "not root",
+           cli.terminal ? "yes" : "no", hal9_systemd_running() ? "yes" : "no");
+    if (hal9_config_load(cli.config_option, &cfg, &errors) == HAL9_OK)
+        printf("configuration: %s, %zu services\n", cfg->path ? cfg->path : "none",
+               cfg->services.n);
+    for (size_t i = 0; i < errors.n; i++)
+        printf("configuration error at %s:%u:%u\n", errors.v[i].file ? errors.v[i].file : "?",
+               errors.v[i].line, errors.v[i].col);
+    if (hal9_state_find(cli.state_option, cfg ? cfg->state : NULL, &dir, &err) == HAL9_OK)
+        printf("state directory: %s\n", dir);
+    hal9_errors_clear(&errors);
+    hal9_config_free(cfg);
+    return CLI_HOLDS;
+}
+
+/* Operands, in their order; "-" stands for the records on stdin. */
+static void operands(poptContext con) {
+    const char *word;
+
+    while ((word = poptGetArg(con))) {
+        if (strcmp(word, "-") == 0)
+            cli.from_stdin = true;
+        else
+            hal9_strv_add(&cli.operands, word);
+    }
+}
+
+/* -1: options are read, go on; else the exit code. */
+static int parse(poptContext con) {
+    int rc;
+
+    while ((rc = poptGetNextOpt(con)) > 0) {
+        if (rc == 'V') {
+            printf("%s %s\n", cli.command->name, hal9_version());
+            return CLI_HOLDS;
+        }
+        if (rc == 'H') {
+            cli_help();
+            return CLI_HOLDS;
+        }
+        /* Each -v is told by itself: popt's bit stays, the count is ours. */
+    }
+    if (rc < -1)
+        return cli_bad_option(poptBadOption(con, POPT_BADOPTION_NOALIAS), poptStrerror(rc));
+    operands(con);
+    if (cli_settings() != CLI_HOLDS)
+        return CLI_USAGE;
+    hal9_log_setup(cli.command->name, cli.verbose);
+    if (cli.schema_option)
+        return schema();
+    if (cli.bug_report)
+        return bug_report();
+    if (cli.check_config) {
+        rc = cli_load_config();
+        if (rc == CLI_HOLDS && !cli.quiet)
+            printf("%s is fine: %zu services\n",
+                   cli.config->path ? cli.config->path : "no configuration",
+                   cli.config->services.n);
+        return rc;
+    }
+    return -1;
+}
+
+static void render_sink(void *data, const cJSON *record, const char *line, size_t len, bool own) {
+    (void)data;
+    (void)line;
+    (void)len;
+    if (record)
+        cli_render(record, own);
+}
+
+bool cli_start(const struct cli_command *command, int argc, char **argv, int *ret_code) {
+    struct poptOption table[] = {
+        {NULL, 0, POPT_ARG_INCLUDE_TABLE, NULL, 0, NULL, NULL},
+        {NULL, 0, POPT_ARG_INCLUDE_TABLE, NULL, 0, NULL, NULL},
+        POPT_TABLEEND,
+    };
+    poptContext con;
+
+    /* popt's tables are const, but the member that holds an included one is not. */
+    memcpy(&table[0].arg, &command->options, sizeof(table[0].arg));
+    const struct poptOption *common = cli_common_options;
+    memcpy(&table[1].arg, &common, sizeof(table[1].arg));
+    cli.command = command;
+    cli.argv = (const char *const *)argv;
+    cli_signals();
+    con = poptGetContext(command->name, argc, (const char **)argv, table, 0);
+    *ret_code = parse(con);
+    poptFreeContext(con);
+    if (*ret_code < 0) {
+        struct hal9_stream_opts o = {.tool = command->name,
+                                     .host = hal9_host_name(),
+                                     .machine = hal9_host_machine_id(),
+                                     .fd = STDOUT_FILENO,
+                                     .buffered_pass = true};
+
+        if (cli.text) {
+            o.fd = -1;
+            o.sink = render_sink;
+        }
+        cli.out = hal9_stream_new(&o);
+        return true;
+    }
+    if (fflush(stdout) != 0 && *ret_code == CLI_HOLDS)
+        *ret_code = CLI_UNKNOWN;
+    return false;
+}
+
+int cli_finish(int code) {
+    cli_progress_clear();
+    cli_banner_due();
+    if (cli.text && !cli.quiet && cli.night && cli.next.n > 0) {
+        printf("\nWhat to do next:\n");
+        for (size_t i = 0; i < cli.next.n; i++)
+            printf("  %zu. %s\n", i + 1, cli.next.v[i]);
+    } else if (cli.text && !cli.quiet) {
+        for (size_t i = 0; i < cli.next.n; i++)
+            printf("%s%s\n", i == 0 ? "Next: " : "  or: ", cli.next.v[i]);
+    }
+    if (cli.tone == CLI_SALTY && cli.night && code != CLI_HOLDS)
+        printf("아 시발 아 컴퓨터네 우주가\n");
+    hal9_stream_free(cli.out);
+    hal9_state_close(cli.state);
+    hal9_config_free(cli.config);
+    hal9_strv_free(&cli.next);
+    hal9_strv_free(&cli.operands);
+    hal9_strv_free(&cli.force);
+    free(cli.headline);
+    fflush(stdout);
+    return code;
+}

@@ -1,0 +1,189 @@
+/*
+ * Words for records. A tool says everything as records; at a terminal this file turns its own, and
+ * those of the tools before it in the pipe, into what people read: so words and records can't
+ * disagree.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "cli-internal.h"
+
+static int name_width = 12;
+
+/* The column of names is as wide as the longest of the stage. */
+static void render_begin(const cJSON *r) {
+    const cJSON *name;
+
+    cJSON_ArrayForEach(name, cJSON_GetObjectItemCaseSensitive(r, "services")) {
+        int len = cJSON_IsString(name) ? (int)strlen(name->valuestring) : 0;
+
+        if (len > name_width && len <= 30)
+            name_width = len;
+    }
+}
+
+struct look {
+    const char *state, *sign, *style;
+};
+static const struct look looks[] = {
+    {"healthy", ".", "green"},  {"failing", "x", "red"}, {"degraded", "!", "yellow"},
+    {"unknown", "?", "yellow"}, {"held", "=", "dim"},
+};
+
+static const struct look *look_of(const char *state) {
+    for (size_t i = 0; i < HAL9_ARRAY_LEN(looks); i++)
+        if (hal9_streq(looks[i].state, state))
+            return &looks[i];
+    return &looks[3];
+}
+
+/* "port_conflict" -> "port conflict" */
+static char *spaced(const char *word) {
+    char *s = hal9_strdup(word ? word : "");
+
+    for (char *p = s; *p; p++)
+        if (*p == '_')
+            *p = ' ';
+    return s;
+}
+
+static void render_verdict(const cJSON *r) {
+    const char *service = hal9_json_str(r, "service"), *state = hal9_json_str(r, "state"),
+               *reason = hal9_json_str(r, "reason");
+    const struct look *look = look_of(state);
+    _cleanup_free_ char *cause = spaced(hal9_json_str(r, "cause"));
+    const cJSON *blocked = cJSON_GetObjectItemCaseSensitive(r, "blocked_by"), *b;
+
+    if (cli.quiet && hal9_streq(state, "healthy"))
+        return;
+    printf("%s%s%s %-*s  %s%s%s", cli_style(look->style), look->sign, cli_style("off"), name_width,
+           service ? service : "?", cli_style(look->style), state ? state : "?", cli_style("off"));
+    if (hal9_streq(state, "healthy")) {
+        printf("  %s\n", reason ? reason : "");
+        return;
+    }
+    printf("  %s\n", cause);
+    if (reason && *reason)
+        printf("    %s\n", reason);
+    cJSON_ArrayForEach(b, blocked) if (cJSON_IsString(b))
+        printf("    waits for %s, which is not healthy\n", b->valuestring);
+}
+
+static void render_check(const cJSON *r) {
+    const char *state = hal9_json_str(r, "state"), *reason = hal9_json_str(r, "reason"),
+               *name = hal9_json_str(r, "check");
+
+    if (cli.verbose)
+        printf("    %-7s %s%s%s\n", state ? state : "?", name ? name : "", reason ? ": " : "",
+               reason ? reason : "");
+}
+
+static void render_log(const cJSON *detail) {
+    const cJSON *log = cJSON_GetObjectItemCaseSensitive(detail, "log"), *line;
+    const cJSON *lines = log ? cJSON_GetObjectItemCaseSensitive(log, "lines") : NULL;
+
+    if (cJSON_GetArraySize(lines) == 0)
+        return;
+    printf("    the last lines of %s:\n",
+           hal9_json_str(log, "path") ? hal9_json_str(log, "path") : "its log");
+    cJSON_ArrayForEach(line, lines) if (cJSON_IsString(line))
+        printf("    | %s\n", line->valuestring);
+}
+
+static void render_step(const cJSON *r) {
+    const char *state = hal9_json_str(r, "state"), *reason = hal9_json_str(r, "reason"),
+               *hint = hal9_json_str(r, "hint");
+    const char *title = hal9_json_str(r, "title");
+    bool bad = hal9_streq(state, "failed") || hal9_streq(state, "warned");
+    const char *style = hal9_streq(state, "failed")   ? "red"
+                        : hal9_streq(state, "warned") ? "yellow"
+                        : hal9_streq(state, "done")   ? "green"
+                                                      : "dim";
+
+    if (cli.quiet && !bad)
+        return;
+    printf("  %lld/%lld %-36s %s%-7s%s", (long long)hal9_json_int(r, "index", 0),
+           (long long)hal9_json_int(r, "count", 0), title ? title : "", cli_style(style),
+           state ? state : "?", cli_style("off"));
+    if (hal9_streq(state, "done") || bad)
+        printf(" %4.1f s", (double)hal9_json_int(r, "ms", 0) / 1000.0);
+    else if (reason)
+        printf(" %s", reason);
+    printf("\n");
+    if (bad && reason)
+        printf("    %s\n", reason);
+    if (bad && hint)
+        printf("    %s\n", hint);
+    if (bad)
+        render_log(cJSON_GetObjectItemCaseSensitive(r, "detail"));
+}
+
+/* The tool that made an operation says in its own words how it ended; for one further up the pipe
+ * this line does. */
+static void render_operation(const cJSON *r) {
+    const char *id = hal9_json_str(r, "id"), *state = hal9_json_str(r, "state"),
+               *title = hal9_json_str(r, "title");
+    size_t len = id ? strlen(id) : 0;
+    const char *shorter = len > 4 ? id + len - 4 : id;
+
+    printf("  %s: %s. Undo: hal9-rollback undo %s\n", title ? title : "operation",
+           state ? state : "?", shorter ? shorter : "?");
+}
+
+static void render_reason(const cJSON *r) {
+    const char *reason = hal9_json_str(r, "reason");
+
+    if (reason && !cli.quiet)
+        printf("%s\n", reason);
+}
+
+static void render_problem(const cJSON *r, bool own) {
+    const char *message = hal9_json_str(r, "message");
+
+    /* Our own problems were told on stderr already. */
+    if (!own && message)
+        printf("  problem: %s\n", message);
+}
+
+/* Which tool of the pipe speaks. */
+static void render_heading(const cJSON *r, bool own) {
+    static int stage = -1;
+    const char *tool = hal9_json_str(r, "tool");
+    int now = (int)hal9_json_int(r, "stage", 0);
+
+    if (now == stage || cli.quiet)
+        return;
+    if (!own || stage >= 0)
+        printf("%s%s%s\n", cli_style("dim"), tool ? tool : "?", cli_style("off"));
+    stage = now;
+}
+
+void cli_render(const cJSON *r, bool own) {
+    const char *kind = hal9_json_str(r, "kind");
+
+    if (hal9_streq(kind, "begin"))
+        render_begin(r);
+    if (!kind || hal9_streq(kind, "begin") || hal9_streq(kind, "end") ||
+        (own && (hal9_streq(kind, "operation") || hal9_streq(kind, "problem"))))
+        return;
+    if (hal9_streq(kind, "check") && !cli.verbose)
+        return;
+    cli_progress_clear();
+    cli_banner_due();
+    if (cli.from_stdin)
+        render_heading(r, own);
+    if (hal9_streq(kind, "verdict"))
+        render_verdict(r);
+    else if (hal9_streq(kind, "check"))
+        render_check(r);
+    else if (hal9_streq(kind, "step"))
+        render_step(r);
+    else if (hal9_streq(kind, "operation"))
+        render_operation(r);
+    else if (hal9_streq(kind, "problem"))
+        render_problem(r, own);
+    else
+        render_reason(r);
+    fflush(stdout);
+}

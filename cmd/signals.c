@@ -1,0 +1,38 @@
+/* INT, TERM and HUP: the first asks for a safe stop, the second for an end at once. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "cli-internal.h"
+
+static int soft[2] = {-1, -1}, hard[2] = {-1, -1};
+
+static void on_signal(int sig) {
+    int saved = errno;
+    int fd = cli.cancel.signal == 0 ? soft[1] : hard[1];
+
+    if (cli.cancel.signal == 0)
+        cli.cancel.signal = sig;
+    if (write(fd, "!", 1) < 0) {
+        /* The pipe is full of earlier signals: it is readable, and that is all it is for. */
+    }
+    errno = saved;
+}
+
+void cli_signals(void) {
+    static const int told[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction act = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, old;
+
+    cli.cancel.soft_fd = cli.cancel.hard_fd = -1;
+    if (pipe2(soft, O_CLOEXEC | O_NONBLOCK) < 0 || pipe2(hard, O_CLOEXEC | O_NONBLOCK) < 0)
+        return;
+    cli.cancel.soft_fd = soft[0];
+    cli.cancel.hard_fd = hard[0];
+    for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++)
+        /* What nohup ignores stays ignored. */
+        if (sigaction(told[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+            sigaction(told[i], &act, NULL);
+    sigaction(SIGPIPE, &ignore, NULL);
+}

@@ -1,0 +1,128 @@
+/* Errors, warnings, next steps: what people read besides records. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "cli-internal.h"
+
+const char *cli_style(const char *name) {
+    static const char *const styles[][2] = {
+        {"bold", "\033[1m"},    {"red", "\033[31m"}, {"green", "\033[32m"},
+        {"yellow", "\033[33m"}, {"dim", "\033[2m"},  {"off", "\033[0m"},
+    };
+
+    for (size_t i = 0; cli.colour && i < HAL9_ARRAY_LEN(styles); i++)
+        if (strcmp(styles[i][0], name) == 0)
+            return styles[i][1];
+    return "";
+}
+
+int cli_exit_code(const struct hal9_error *err) {
+    switch (err->code) {
+    case HAL9_OK:
+        return CLI_HOLDS;
+    case HAL9_E_USAGE:
+    case HAL9_E_CONFIG:
+    case HAL9_E_UNSUPPORTED:
+    case HAL9_E_NOT_FOUND:
+        return CLI_USAGE;
+    case HAL9_E_BUSY:
+        return CLI_BUSY;
+    case HAL9_E_INTERRUPTED:
+        return cli.cancel.signal ? CLI_SIGNAL + cli.cancel.signal : CLI_UNFINISHED;
+    case HAL9_E_REFUSED:
+    case HAL9_E_FAILED:
+    case HAL9_E_DRIFT:
+        return CLI_NOT;
+    default:
+        return CLI_UNKNOWN;
+    }
+}
+
+int cli_error(const struct hal9_error *err) {
+    cli_progress_clear();
+    fflush(stdout);
+    if (err->file && err->line)
+        fprintf(stderr, "%s: %s:%u:%u: %s\n", cli.command->name, err->file, err->line, err->col,
+                err->message);
+    else
+        fprintf(stderr, "%s: %s\n", cli.command->name,
+                err->message ? err->message : hal9_status_name(err->code));
+    if (err->hint)
+        fprintf(stderr, "  %s\n", err->hint);
+    if (cli.out && !cli.text)
+        hal9_stream_problem(cli.out, err);
+    return cli_exit_code(err);
+}
+
+int cli_errors(const struct hal9_errors *errors) {
+    int code = CLI_HOLDS;
+
+    for (size_t i = 0; i < errors->n; i++) {
+        int this = cli_error(&errors->v[i]);
+
+        code = code == CLI_HOLDS ? this : code;
+    }
+    return code;
+}
+
+int cli_usage(const char *fmt, ...) {
+    struct hal9_error err = {0};
+    _cleanup_free_ char *text = NULL;
+    va_list ap;
+
+    va_start(ap, fmt);
+    text = hal9_vstrf(fmt, ap);
+    va_end(ap);
+    hal9_error_set(&err, HAL9_E_USAGE, "%s", text);
+    cli_error(&err);
+    hal9_error_clear(&err);
+    return CLI_USAGE;
+}
+
+void cli_say(const char *fmt, ...) {
+    va_list ap;
+
+    if (!cli.text || cli.quiet)
+        return;
+    cli_progress_clear();
+    cli_banner_due();
+    va_start(ap, fmt);
+    vprintf(fmt, ap);
+    va_end(ap);
+}
+
+void cli_warn(const char *fmt, ...) {
+    va_list ap;
+
+    cli_progress_clear();
+    fflush(stdout);
+    fprintf(stderr, "%s: ", cli.command->name);
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fputc('\n', stderr);
+}
+
+void cli_next(const char *fmt, ...) {
+    va_list ap;
+    _cleanup_free_ char *text = NULL;
+
+    va_start(ap, fmt);
+    text = hal9_vstrf(fmt, ap);
+    va_end(ap);
+    if (!hal9_strv_has(&cli.next, text))
+        hal9_strv_add(&cli.next, text);
+}
+
+void cli_headline(const char *fmt, ...) {
+    va_list ap;
+
+    if (cli.headline)
+        return;
+    va_start(ap, fmt);
+    cli.headline = hal9_vstrf(fmt, ap);
+    va_end(ap);
+}
