@@ -11,9 +11,13 @@
 #include <hal9ops/config.h>
 #include <hal9ops/doc.h>
 #include <hal9ops/flag.h>
+#include <hal9ops/health.h>
 #include <hal9ops/net.h>
 #include <hal9ops/notify.h>
 #include <hal9ops/op.h>
+#include <hal9ops/portfix.h>
+#include <hal9ops/restart.h>
+#include <hal9ops/rollback.h>
 #include <hal9ops/store.h>
 #include <hal9ops/sys.h>
 #include <hal9ops/workload.h>
