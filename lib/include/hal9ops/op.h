@@ -185,6 +185,7 @@ struct hal9_op_result {
     bool nothing;                   /* the plan was empty, or every step was already so */
     char *failed_step;              /* name of the first that failed */
     char *failed_kind;
+    char *why;                      /* why nothing was to do, where that isn't plain: "already undone by 01jd..."; NULL */
     struct hal9_error error;        /* its error */
     cJSON *detail;                  /* its detail */
 };
@@ -210,7 +211,10 @@ HAL9_API hal9_status hal9_op_abort(const struct hal9_op_env *env, const char *id
 
 /* ---- reading ------------------------------------------------------------------------------------- */
 
-struct hal9_op_step { char *name, *kind, *title; enum hal9_step_state state; int64_t ms; char *reason; cJSON *args, *before, *intent, *after, *detail, *notes; };
+struct hal9_op_step { char *name, *kind, *title; enum hal9_step_state state; int64_t ms; char *reason; cJSON *args, *before, *intent, *after, *detail, *notes;
+    bool passive;       /* it changes nothing: a proof, a gate */
+    size_t order;       /* the how-manieth to end done, from 1; 0: it didn't */
+};
 struct hal9_op {
     char *id, *run, *by, *user, *host, *title, *service;
     int64_t started_ms, ended_ms;   /* ended 0: open */
@@ -219,13 +223,15 @@ struct hal9_op {
     bool resumable;                 /* open and not running */
     struct hal9_strv undoes;
     char *undone_by;                /* id, or NULL */
+    char *ended_by;                 /* the operation that superseded it, the user who aborted it; NULL */
+    bool changed;                   /* some step that is not passive was done */
     struct hal9_op_step *steps;
     size_t n_steps, n_done;
     cJSON *plan;                    /* the plan line */
 };
 HAL9_API hal9_status hal9_op_load(struct hal9_state *s, const char *id, struct hal9_op *ret, struct hal9_error *err);
 HAL9_API void hal9_op_clear(struct hal9_op *o);
-/* Oldest first; damaged journals are passed to bad (NULL-able) and skipped. A non-zero return of fn ends it. */
+/* Oldest first, states that lie in blobs left as {"blob": SHA-256}; damaged journals are passed to bad (NULL-able) and skipped. A non-zero return of fn ends it. */
 HAL9_API hal9_status hal9_op_each(struct hal9_state *s, int (*fn)(const struct hal9_op *o, void *data),
                                   void (*bad)(const char *id, const struct hal9_error *e, void *data), void *data, struct hal9_error *err);
 

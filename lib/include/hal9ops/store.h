@@ -83,6 +83,10 @@ HAL9_API void hal9_journal_finish(struct hal9_journal *j);
 HAL9_API void hal9_journal_close(struct hal9_journal *j);
 /* All lines, checked: a JSON array. *ret_torn tells that a torn tail was left out. HAL9_E_CORRUPT: message has the line. Reads without lock. */
 HAL9_API hal9_status hal9_journal_read(struct hal9_state *s, const char *id, cJSON **ret_lines, bool *ret_torn, struct hal9_error *err);
+/* The first line alone (the plan), checked. HAL9_E_NOT_FOUND also for a journal without any whole line: its operation never began. */
+HAL9_API hal9_status hal9_journal_first(struct hal9_state *s, const char *id, cJSON **ret_line, struct hal9_error *err);
+/* Whether some process has it open for writing now. Takes nothing and changes nothing. */
+HAL9_API bool hal9_journal_running(struct hal9_state *s, const char *id);
 /* Ids in order, oldest first. */
 HAL9_API hal9_status hal9_journal_list(struct hal9_state *s, struct hal9_strv *ret_ids, struct hal9_error *err);
 /* Those without an end (open/). */
