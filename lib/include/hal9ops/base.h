@@ -107,12 +107,14 @@ struct hal9_buf {
     size_t len;
     size_t cap;
 };
+/* They append; data and s must not lie in b itself. */
 HAL9_API void hal9_buf_add(struct hal9_buf *b, const void *data, size_t len);
 HAL9_API void hal9_buf_puts(struct hal9_buf *b, const char *s);
 HAL9_API void hal9_buf_putc(struct hal9_buf *b, char c);
 HAL9_API void hal9_buf_printf(struct hal9_buf *b, const char *fmt, ...) HAL9_PRINTF(2, 3);
 HAL9_API void hal9_buf_reset(struct hal9_buf *b); /* length 0, memory kept */
 HAL9_API char *hal9_buf_take(struct hal9_buf *b); /* the string, never NULL; b is empty after */
+/* Frees and zeroes. */
 HAL9_API void hal9_buf_free(struct hal9_buf *b);
 
 /* A NULL-terminated vector of owned strings. Zero-initialise. v is NULL while empty. */
@@ -121,12 +123,17 @@ struct hal9_strv {
     size_t n;
     size_t cap;
 };
+/* One more at the end; NULL adds nothing. */
 HAL9_API void hal9_strv_add(struct hal9_strv *s, const char *str); /* copies */
 HAL9_API void hal9_strv_take(struct hal9_strv *s, char *str);      /* takes ownership */
+/* Whether one of them equals str. */
 HAL9_API bool hal9_strv_has(const struct hal9_strv *s, const char *str);
 HAL9_API void hal9_strv_sort_unique(struct hal9_strv *s); /* byte order */
+/* Replaces what to holds. */
 HAL9_API void hal9_strv_copy(struct hal9_strv *to, const struct hal9_strv *from);
+/* All of them with sep between, in a fresh string. */
 HAL9_API char *hal9_strv_join(const struct hal9_strv *s, const char *sep);
+/* Frees and zeroes. */
 HAL9_API void hal9_strv_free(struct hal9_strv *s);
 /* argv as a shell would want it typed: quoted where it must be. */
 HAL9_API char *hal9_shell_quote(const char *const *argv);
@@ -170,6 +177,7 @@ HAL9_API char *hal9_size_text(uint64_t bytes); /* "5.0 GiB" */
 /* Identifiers: 10 characters of time (ms, Crockford base32, lower case) and 4 random ones:
  * sortable, and the last four will mostly do for a person. Never the same twice in one process. */
 #define HAL9_ID_LEN 14
+/* A new one; and whether a string has the form of one (it may come from a user or a file name). */
 HAL9_API void hal9_id_new(char ret[HAL9_ID_LEN + 1]);
 HAL9_API bool hal9_id_valid(const char *s);
 

@@ -18,100 +18,129 @@
 
 /* ---- YAML ------------------------------------------------------------------------------------- */
 
-enum hal9_node_kind { HAL9_NODE_NULL, HAL9_NODE_BOOL, HAL9_NODE_INT, HAL9_NODE_FLOAT, HAL9_NODE_STRING, HAL9_NODE_LIST, HAL9_NODE_MAP };
+enum hal9_node_kind {
+    HAL9_NODE_NULL,
+    HAL9_NODE_BOOL,
+    HAL9_NODE_INT,
+    HAL9_NODE_FLOAT,
+    HAL9_NODE_STRING,
+    HAL9_NODE_LIST,
+    HAL9_NODE_MAP
+};
 
 /* A value with its place. Aliases and merge keys are expanded. Lists: items n; maps: keys and items n, in order. */
 struct hal9_node {
     enum hal9_node_kind kind;
-    const char *file;       /* borrowed from the document */
-    unsigned line, col;     /* 1-based */
-    char *text;             /* scalars: the text as written (after quotes) */
-    bool plain;             /* scalar without quotes */
+    const char *file;   /* borrowed from the document */
+    unsigned line, col; /* 1-based */
+    char *text;         /* scalars: the text as written (after quotes) */
+    bool plain;         /* scalar without quotes */
     struct hal9_node **keys;
     struct hal9_node **items;
     size_t n, cap;
 };
-struct hal9_doc;            /* owns the nodes */
+struct hal9_doc; /* owns the nodes */
 
 /* Parses one YAML 1.2 document (core schema; JSON is a subset). Caps: 16 MiB, depth 100, 100,000 nodes after expansion, counted on
  * tokens before they are built. A second document, a duplicate key, NUL, bad UTF-8, a tab as indentation, an undefined alias are
  * errors with a place. An empty document is a null node. */
-HAL9_API hal9_status hal9_yaml_parse(const char *name, const void *data, size_t len, struct hal9_doc **ret, struct hal9_error *err);
+HAL9_API hal9_status hal9_yaml_parse(const char *name, const void *data, size_t len,
+                                     struct hal9_doc **ret, struct hal9_error *err);
 HAL9_API const struct hal9_node *hal9_doc_root(const struct hal9_doc *d);
 HAL9_API void hal9_doc_free(struct hal9_doc *d);
-HAL9_API const struct hal9_node *hal9_node_get(const struct hal9_node *map, const char *key); /* NULL when missing */
+/* NULL when missing */
+HAL9_API const struct hal9_node *hal9_node_get(const struct hal9_node *map, const char *key);
 /* The node as JSON (plain scalars by the core schema). Fresh; cJSON_Delete() it. */
 HAL9_API cJSON *hal9_node_json(const struct hal9_node *n);
 
 /* ---- schema ----------------------------------------------------------------------------------- */
 
 enum hal9_type {
-    HAL9_T_STRING,     /* char * */
-    HAL9_T_BOOL,       /* bool */
-    HAL9_T_INT,        /* int64_t; min, max */
-    HAL9_T_NUMBER,     /* double */
-    HAL9_T_DURATION,   /* int64_t, ms */
-    HAL9_T_SIZE,       /* uint64_t, bytes */
-    HAL9_T_PERCENT,    /* double, 0.1 for 10% */
-    HAL9_T_CPU,        /* double, cores */
-    HAL9_T_PORT,       /* uint16_t */
-    HAL9_T_CHOICE,     /* char *, one of choices */
-    HAL9_T_STRV,       /* struct hal9_strv; a list of one may be written as its value */
-    HAL9_T_SECRET,     /* char *, "file:PATH" or "env:NAME"; a literal is an error */
-    HAL9_T_MAP,        /* an inline struct decoded by sub; absent: the defaults of its fields hold all the same */
-    HAL9_T_PTR,        /* pointer to a struct decoded by sub, NULL while absent */
-    HAL9_T_LIST,       /* struct hal9_list of pointers to structs decoded by sub; a list of one may be written as its value */
-    HAL9_T_DICT,       /* struct hal9_list of pointers to structs decoded by sub; the key goes to the field flagged HAL9_F_KEY */
-    HAL9_T_JSON,       /* cJSON *, anything, kept as it is */
-    HAL9_T_CUSTOM,     /* decode() does it */
+    HAL9_T_STRING,   /* char * */
+    HAL9_T_BOOL,     /* bool */
+    HAL9_T_INT,      /* int64_t; min, max */
+    HAL9_T_NUMBER,   /* double */
+    HAL9_T_DURATION, /* int64_t, ms */
+    HAL9_T_SIZE,     /* uint64_t, bytes */
+    HAL9_T_PERCENT,  /* double, 0.1 for 10% */
+    HAL9_T_CPU,      /* double, cores */
+    HAL9_T_PORT,     /* uint16_t */
+    HAL9_T_CHOICE,   /* char *, one of choices */
+    HAL9_T_STRV,     /* struct hal9_strv; a list of one may be written as its value */
+    HAL9_T_SECRET,   /* char *, "file:PATH" or "env:NAME"; a literal is an error */
+    /* an inline struct decoded by sub; absent: the defaults of its fields hold all the same */
+    HAL9_T_MAP,
+    HAL9_T_PTR, /* pointer to a struct decoded by sub, NULL while absent */
+    /* struct hal9_list of pointers to structs decoded by sub; a list of one may be written as its value */
+    HAL9_T_LIST,
+    /* struct hal9_list of pointers to structs decoded by sub; the key goes to the field flagged HAL9_F_KEY */
+    HAL9_T_DICT,
+    HAL9_T_JSON,   /* cJSON *, anything, kept as it is */
+    HAL9_T_CUSTOM, /* decode() does it */
 };
 enum hal9_field_flags {
     HAL9_F_REQUIRED = 1 << 0,
-    HAL9_F_KEY = 1 << 1,     /* filled with the dict's key; never written in the file */
-    HAL9_F_HIDDEN = 1 << 2,  /* accepted, not documented */
-    HAL9_F_SCALAR = 1 << 3,  /* a scalar in place of this map stands for this field (process: NAME) */
+    HAL9_F_KEY = 1 << 1,    /* filled with the dict's key; never written in the file */
+    HAL9_F_HIDDEN = 1 << 2, /* accepted, not documented */
+    /* a scalar in place of this map stands for this field (process: NAME) */
+    HAL9_F_SCALAR = 1 << 3,
 };
-struct hal9_list { void **v; size_t n, cap; };
+struct hal9_list {
+    void **v;
+    size_t n, cap;
+};
 
-struct hal9_decoder;         /* collects errors; all of a file in one go */
+struct hal9_decoder; /* collects errors; all of a file in one go */
 struct hal9_schema;
 struct hal9_field {
     const char *key;
     enum hal9_type type;
     size_t offset;
     unsigned flags;
-    const char *dflt;                  /* decoded as if written, or NULL: zero */
-    const char *doc;                   /* one line for hal9.yaml(5) and the JSON Schema */
-    const struct hal9_schema *sub;     /* MAP, PTR, LIST, DICT */
-    const char *const *choices;        /* CHOICE, NULL-terminated */
-    double min, max;                   /* INT, NUMBER when max > min */
-    void (*decode)(struct hal9_decoder *d, const struct hal9_node *n, const struct hal9_field *f, void *field);  /* CUSTOM */
-    void (*clear)(void *field);        /* CUSTOM */
-    const char *form;                  /* CUSTOM: JSON Schema type text, e.g. "{\"type\":\"string\"}" */
+    const char *dflt;              /* decoded as if written, or NULL: zero */
+    const char *doc;               /* one line for hal9.yaml(5) and the JSON Schema */
+    const struct hal9_schema *sub; /* MAP, PTR, LIST, DICT */
+    const char *const *choices;    /* CHOICE, NULL-terminated */
+    double min, max;               /* INT, NUMBER when max > min */
+    /* CUSTOM */
+    void (*decode)(struct hal9_decoder *d, const struct hal9_node *n, const struct hal9_field *f,
+                   void *field);
+    void (*clear)(void *field); /* CUSTOM */
+    /* CUSTOM: JSON Schema type text, e.g. "{\"type\":\"string\"}" */
+    const char *form;
 };
 struct hal9_schema {
-    const char *name;                  /* "stop": as errors call it */
-    size_t size;                       /* of the struct */
-    const struct hal9_field *fields;   /* ends with key == NULL */
+    const char *name;                /* "stop": as errors call it */
+    size_t size;                     /* of the struct */
+    const struct hal9_field *fields; /* ends with key == NULL */
     /* Called after the fields; may check the whole and add errors. NULL-able. */
     void (*finish)(struct hal9_decoder *d, const struct hal9_node *n, void *object);
     /* Decodes nodes that the table can't tell (a kind chosen by the key that is there); NULL: by the table. */
     void (*decode)(struct hal9_decoder *d, const struct hal9_node *n, void *object);
-    void (*clear)(void *object);       /* what the table doesn't know of; NULL-able */
+    void (*clear)(void *object); /* what the table doesn't know of; NULL-able */
     const char *doc;
 };
 /* Every error of the document is collected, at most 100: errors says them in order of place. */
-struct hal9_errors { struct hal9_error *v; size_t n, cap; };
+struct hal9_errors {
+    struct hal9_error *v;
+    size_t n, cap;
+};
+/* Frees and zeroes. */
 HAL9_API void hal9_errors_clear(struct hal9_errors *e);
 /* Decodes a node into *object (zeroed by the caller). On HAL9_E_CONFIG the object holds what could be decoded: clear it all the same. */
-HAL9_API hal9_status hal9_schema_decode(const struct hal9_schema *s, const struct hal9_node *n, void *object, struct hal9_errors *errors);
+HAL9_API hal9_status hal9_schema_decode(const struct hal9_schema *s, const struct hal9_node *n,
+                                        void *object, struct hal9_errors *errors);
 HAL9_API void hal9_schema_clear(const struct hal9_schema *s, void *object);
 /* For decode and finish functions. "hal9.yaml:7:12: ..." */
-HAL9_API void hal9_decoder_error(struct hal9_decoder *d, const struct hal9_node *at, const char *fmt, ...) HAL9_PRINTF(3, 4);
-HAL9_API void hal9_decoder_hint(struct hal9_decoder *d, const char *fmt, ...) HAL9_PRINTF(2, 3); /* to the last error */
-HAL9_API void hal9_decoder_map(struct hal9_decoder *d, const struct hal9_schema *s, const struct hal9_node *n, void *object);
+HAL9_API void hal9_decoder_error(struct hal9_decoder *d, const struct hal9_node *at,
+                                 const char *fmt, ...) HAL9_PRINTF(3, 4);
+/* to the last error */
+HAL9_API void hal9_decoder_hint(struct hal9_decoder *d, const char *fmt, ...) HAL9_PRINTF(2, 3);
+HAL9_API void hal9_decoder_map(struct hal9_decoder *d, const struct hal9_schema *s,
+                               const struct hal9_node *n, void *object);
 /* "'grce' is not a key of stop; did you mean 'grace'?" */
-HAL9_API void hal9_decoder_unknown(struct hal9_decoder *d, const struct hal9_node *key, const char *of, const char *const *known, size_t n);
+HAL9_API void hal9_decoder_unknown(struct hal9_decoder *d, const struct hal9_node *key,
+                                   const char *of, const char *const *known, size_t n);
 /* JSON Schema (draft 2020-12) of a schema, fresh. */
 HAL9_API cJSON *hal9_schema_json(const struct hal9_schema *s);
 /* Resolves "file:PATH" (trailing newline cut) or "env:NAME" at use. Fresh; wipe and free with hal9_secret_free(). */
@@ -124,23 +153,30 @@ HAL9_API bool hal9_secret_name(const char *name);
 
 /* Checks bytes strictly (RFC 8259, UTF-8, depth 100, no duplicate keys when told) and parses them. Numbers that a double can't hold
  * exactly are kept as written when the tree is printed by hal9_json_text(). */
-HAL9_API hal9_status hal9_json_parse(const void *data, size_t len, cJSON **ret, struct hal9_error *err);
+HAL9_API hal9_status hal9_json_parse(const void *data, size_t len, cJSON **ret,
+                                     struct hal9_error *err);
 /* Compact text, fresh. */
 HAL9_API char *hal9_json_text(const cJSON *j);
 /* RFC 6901. NULL when nothing is there; "" is the whole. */
 HAL9_API const cJSON *hal9_json_pointer(const cJSON *j, const char *pointer);
 /* Equal values: names with case, any order of members. */
 HAL9_API bool hal9_json_equal(const cJSON *a, const cJSON *b);
-HAL9_API const char *hal9_json_str(const cJSON *obj, const char *name);              /* NULL when missing or no string */
+/* NULL when missing or no string */
+HAL9_API const char *hal9_json_str(const cJSON *obj, const char *name);
 HAL9_API int64_t hal9_json_int(const cJSON *obj, const char *name, int64_t dflt);
 HAL9_API bool hal9_json_bool(const cJSON *obj, const char *name, bool dflt);
-HAL9_API void hal9_json_add_str(cJSON *obj, const char *name, const char *value);     /* NULL value: nothing */
-HAL9_API void hal9_json_add_int(cJSON *obj, const char *name, int64_t value);         /* exact up to 2^53; beyond as a string */
-HAL9_API void hal9_json_add_u64(cJSON *obj, const char *name, uint64_t value);        /* always a decimal string: inodes, cookies, ticks */
-HAL9_API uint64_t hal9_json_u64(const cJSON *obj, const char *name);                  /* 0 when missing */
+/* NULL value: nothing */
+HAL9_API void hal9_json_add_str(cJSON *obj, const char *name, const char *value);
+/* exact up to 2^53; beyond as a string */
+HAL9_API void hal9_json_add_int(cJSON *obj, const char *name, int64_t value);
+/* always a decimal string: inodes, cookies, ticks */
+HAL9_API void hal9_json_add_u64(cJSON *obj, const char *name, uint64_t value);
+/* 0 when missing */
+HAL9_API uint64_t hal9_json_u64(const cJSON *obj, const char *name);
 HAL9_API cJSON *hal9_json_strv(const struct hal9_strv *s);
 HAL9_API void hal9_json_get_strv(const cJSON *array, struct hal9_strv *ret);
-HAL9_API void hal9_json_deletep(cJSON **j);                                           /* for _cleanup_ */
+/* for _cleanup_ */
+HAL9_API void hal9_json_deletep(cJSON **j);
 #define _cleanup_json_ __attribute__((cleanup(hal9_json_deletep)))
 
 /* ---- records ---------------------------------------------------------------------------------- */
@@ -148,8 +184,19 @@ HAL9_API void hal9_json_deletep(cJSON **j);                                     
 #define HAL9_RECORD_VERSION 1
 
 /* One table names each kind's fields: hal9-records(5), --schema records and the validator come from it. */
-struct hal9_record_field { const char *name; const char *type; const char *unit; bool required; const char *doc; };
-struct hal9_record_kind { const char *kind; const char *doc; const struct hal9_record_field *fields; /* ends with name == NULL */ };
+struct hal9_record_field {
+    const char *name;
+    const char *type;
+    const char *unit;
+    bool required;
+    const char *doc;
+};
+struct hal9_record_kind {
+    const char *kind;
+    const char *doc;
+    const struct hal9_record_field *fields; /* ends with name == NULL */
+};
+/* The table of kinds; the fields that all of them share; both as a JSON Schema (fresh). The tables are static. */
 HAL9_API const struct hal9_record_kind *hal9_record_kinds(size_t *ret_n);
 HAL9_API const struct hal9_record_field *hal9_record_common(size_t *ret_n);
 HAL9_API cJSON *hal9_record_schema(void);
@@ -160,7 +207,7 @@ struct hal9_stream_opts {
     const char *tool;
     const char *host;
     const char *machine;
-    int fd;        /* records go here; -1: nowhere */
+    int fd;             /* records go here; -1: nowhere */
     bool buffered_pass; /* passed-through lines are batched, flushed before blocking */
     /* Words instead of records: called for each record, own or passed on (own false), in place of writing it to fd; record is NULL for a
      * line that is none. record and line are borrowed. NULL: records go to fd. */
@@ -168,9 +215,11 @@ struct hal9_stream_opts {
     void *sink_data;
 };
 struct hal9_stream;
+/* What the options point to must outlive the stream. hal9_stream_free() frees it; NULL is allowed. */
 HAL9_API struct hal9_stream *hal9_stream_new(const struct hal9_stream_opts *o);
 HAL9_API void hal9_stream_free(struct hal9_stream *s);
-HAL9_API const char *hal9_stream_run(const struct hal9_stream *s);  /* the run of this incident: made here or taken over */
+/* the run of this incident: made here or taken over */
+HAL9_API const char *hal9_stream_run(const struct hal9_stream *s);
 HAL9_API int hal9_stream_stage(const struct hal9_stream *s);
 /* A record with the common fields filled. */
 HAL9_API cJSON *hal9_record_new(struct hal9_stream *s, const char *kind);
@@ -184,25 +233,36 @@ struct hal9_stage_result {
     int exit;
     bool resumable;
 };
+/* Writes this stage's `end`. Call once. */
 HAL9_API void hal9_stream_end(struct hal9_stream *s, const struct hal9_stage_result *r);
 /* A `problem` record out of an error. */
 HAL9_API void hal9_stream_problem(struct hal9_stream *s, const struct hal9_error *e);
 
 /* What came down the pipe. */
-struct hal9_verdict_in { char *service; char *machine; char *state; char *cause; int64_t time_ms; cJSON *record; };
+struct hal9_verdict_in {
+    char *service;
+    char *machine;
+    char *state;
+    char *cause;
+    int64_t time_ms;
+    cJSON *record;
+};
 struct hal9_upstream {
-    bool complete;              /* every begin met its end, at least one record */
-    int exit;                   /* of upstream's stages: the highest stage's own; -1 none */
-    bool fatal;                 /* upstream's is 2, 3 or a signal: the tool's exit is that, then */
+    bool complete; /* every begin met its end, at least one record */
+    int exit;      /* of upstream's stages: the highest stage's own; -1 none */
+    bool fatal;    /* upstream's is 2, 3 or a signal: the tool's exit is that, then */
     int fatal_exit;
     size_t lines, bad_lines;
-    struct hal9_verdict_in *verdicts;  /* the newest for each service and machine, in order of first appearance */
+    /* the newest for each service and machine, in order of first appearance */
+    struct hal9_verdict_in *verdicts;
     size_t n_verdicts, cap_verdicts;
-    struct hal9_error broken;   /* why it isn't complete */
+    struct hal9_error broken; /* why it isn't complete */
 };
 /* Reads fd to its end. The first line fixes run and stage, this stage's begin is written (with planned, taken), then that line and all that follow
  * are passed on unchanged, byte for byte. Problems (bad lines, cut end) are emitted as records. cancel_fd readable: HAL9_E_INTERRUPTED. */
-HAL9_API hal9_status hal9_upstream_read(struct hal9_stream *s, int fd, int cancel_fd, cJSON *planned, struct hal9_upstream *ret, struct hal9_error *err);
+HAL9_API hal9_status hal9_upstream_read(struct hal9_stream *s, int fd, int cancel_fd,
+                                        cJSON *planned, struct hal9_upstream *ret,
+                                        struct hal9_error *err);
 HAL9_API void hal9_upstream_clear(struct hal9_upstream *u);
 /* The exit code of a - tool, given its own finding: upstream's 2, 3 or signal; 4 when it broke off; else own. */
 HAL9_API int hal9_upstream_exit(const struct hal9_upstream *u, int own);

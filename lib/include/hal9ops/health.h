@@ -21,6 +21,7 @@ enum hal9_health_state {
     HAL9_HEALTH_UNKNOWN,
     HAL9_HELD
 };
+/* "healthy", "degraded", "failing", "unknown", "held". Static. */
 HAL9_API const char *hal9_health_state_name(enum hal9_health_state s);
 
 struct hal9_verdict {

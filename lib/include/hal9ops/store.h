@@ -26,14 +26,17 @@ struct hal9_state;
 
 /* Which one: option (--state-dir), HAL9OPS_STATE_DIR, config (state:), $XDG_STATE_HOME/hal9ops or ~/.local/state/hal9ops, as root
  * /var/lib/hal9ops. Fresh. HAL9_E_USAGE when nothing tells (HOME unset). */
-HAL9_API hal9_status hal9_state_find(const char *option, const char *config, char **ret_path, struct hal9_error *err);
+HAL9_API hal9_status hal9_state_find(const char *option, const char *config, char **ret_path,
+                                     struct hal9_error *err);
 /* READ: a directory that isn't there is an empty one. WRITE: made with 0700 (or 2770 when shared) and its fresh parts fsynced. A format newer than
  * this build's is HAL9_E_USAGE. */
-HAL9_API hal9_status hal9_state_open(const char *path, enum hal9_state_mode mode, bool shared, struct hal9_state **ret, struct hal9_error *err);
+HAL9_API hal9_status hal9_state_open(const char *path, enum hal9_state_mode mode, bool shared,
+                                     struct hal9_state **ret, struct hal9_error *err);
 HAL9_API void hal9_state_close(struct hal9_state *s);
 HAL9_API const char *hal9_state_path(const struct hal9_state *s);
 /* services/NAME, made when mode is WRITE. Fresh. */
-HAL9_API hal9_status hal9_state_service_dir(struct hal9_state *s, const char *service, char **ret, struct hal9_error *err);
+HAL9_API hal9_status hal9_state_service_dir(struct hal9_state *s, const char *service, char **ret,
+                                            struct hal9_error *err);
 
 /* ---- which processes are a service's ---------------------------------------------------------------- */
 
@@ -41,30 +44,35 @@ HAL9_API hal9_status hal9_state_service_dir(struct hal9_state *s, const char *se
 struct hal9_service_ref {
     char *name;
     struct hal9_identity identity;
-    char *unit;                     /* systemd workload, or NULL */
-    char *place;                    /* name given to hal9_detach_move(), or NULL */
-    struct hal9_proc_id recorded;   /* pid 0: none */
-    char *log_path;                 /* its output since the last start, or NULL */
+    char *unit;                   /* systemd workload, or NULL */
+    char *place;                  /* name given to hal9_detach_move(), or NULL */
+    struct hal9_proc_id recorded; /* pid 0: none */
+    char *log_path;               /* its output since the last start, or NULL */
     uint64_t log_offset;
 };
 enum hal9_service_match {
     HAL9_NOT_SERVICE,
-    HAL9_SERVICE_CANT_TELL,         /* what it takes is hidden from this user */
-    HAL9_SERVICE_BY_IDENTITY,       /* our program */
-    HAL9_SERVICE_BY_RECORD,         /* the one that was started, or a descendant */
+    HAL9_SERVICE_CANT_TELL,   /* what it takes is hidden from this user */
+    HAL9_SERVICE_BY_IDENTITY, /* our program */
+    HAL9_SERVICE_BY_RECORD,   /* the one that was started, or a descendant */
     HAL9_SERVICE_BY_PLACE,
 };
 /* Reads services/NAME/process.json; s NULL or no record: identity and unit alone. */
-HAL9_API hal9_status hal9_service_ref_load(struct hal9_state *s, const char *name, const struct hal9_identity *identity, const char *unit,
+HAL9_API hal9_status hal9_service_ref_load(struct hal9_state *s, const char *name,
+                                           const struct hal9_identity *identity, const char *unit,
                                            struct hal9_service_ref *ret, struct hal9_error *err);
 HAL9_API void hal9_service_ref_clear(struct hal9_service_ref *r);
 HAL9_API cJSON *hal9_service_ref_json(const struct hal9_service_ref *r);
-HAL9_API hal9_status hal9_service_ref_parse(const cJSON *j, struct hal9_service_ref *ret, struct hal9_error *err);
-HAL9_API enum hal9_service_match hal9_service_is(const struct hal9_service_ref *r, const struct hal9_proc *p);
+HAL9_API hal9_status hal9_service_ref_parse(const cJSON *j, struct hal9_service_ref *ret,
+                                            struct hal9_error *err);
+HAL9_API enum hal9_service_match hal9_service_is(const struct hal9_service_ref *r,
+                                                 const struct hal9_proc *p);
 /* Its processes now, parents first; free each with hal9_proc_clear(), then the array. *ret_hidden: some could not be looked at. */
-HAL9_API hal9_status hal9_service_procs(const struct hal9_service_ref *r, struct hal9_proc **ret, size_t *ret_n, bool *ret_hidden, struct hal9_error *err);
+HAL9_API hal9_status hal9_service_procs(const struct hal9_service_ref *r, struct hal9_proc **ret,
+                                        size_t *ret_n, bool *ret_hidden, struct hal9_error *err);
 /* Writes services/NAME/process.json from r (recorded, place, log). Durable. */
-HAL9_API hal9_status hal9_service_record(struct hal9_state *s, const struct hal9_service_ref *r, struct hal9_error *err);
+HAL9_API hal9_status hal9_service_record(struct hal9_state *s, const struct hal9_service_ref *r,
+                                         struct hal9_error *err);
 
 /* ---- journal ---------------------------------------------------------------------------------- */
 
@@ -72,56 +80,78 @@ HAL9_API hal9_status hal9_service_record(struct hal9_state *s, const struct hal9
 struct hal9_journal;
 
 /* O_EXCL; marks the operation open, reserves `reserve` bytes (kept ahead of the end as lines come), fsyncs file and directory with the first append. */
-HAL9_API hal9_status hal9_journal_create(struct hal9_state *s, const char *id, size_t reserve, struct hal9_journal **ret, struct hal9_error *err);
+HAL9_API hal9_status hal9_journal_create(struct hal9_state *s, const char *id, size_t reserve,
+                                         struct hal9_journal **ret, struct hal9_error *err);
 /* Opens an operation without an end to go on with: cuts a torn tail, reserves again. HAL9_E_BUSY when another process has it open for writing
  * (an flock on the journal itself); HAL9_E_CORRUPT with the line's number. */
-HAL9_API hal9_status hal9_journal_reopen(struct hal9_state *s, const char *id, struct hal9_journal **ret, struct hal9_error *err);
+HAL9_API hal9_status hal9_journal_reopen(struct hal9_state *s, const char *id,
+                                         struct hal9_journal **ret, struct hal9_error *err);
 /* Adds crc and newline, one write; durable: fdatasync before it returns. The object stays the caller's. Thread-safe. */
-HAL9_API hal9_status hal9_journal_append(struct hal9_journal *j, const cJSON *line, bool durable, struct hal9_error *err);
+HAL9_API hal9_status hal9_journal_append(struct hal9_journal *j, const cJSON *line, bool durable,
+                                         struct hal9_error *err);
 /* Drops the open mark (after the end line) and closes. */
 HAL9_API void hal9_journal_finish(struct hal9_journal *j);
 HAL9_API void hal9_journal_close(struct hal9_journal *j);
 /* All lines, checked: a JSON array. *ret_torn tells that a torn tail was left out. HAL9_E_CORRUPT: message has the line. Reads without lock. */
-HAL9_API hal9_status hal9_journal_read(struct hal9_state *s, const char *id, cJSON **ret_lines, bool *ret_torn, struct hal9_error *err);
+HAL9_API hal9_status hal9_journal_read(struct hal9_state *s, const char *id, cJSON **ret_lines,
+                                       bool *ret_torn, struct hal9_error *err);
 /* The first line alone (the plan), checked. HAL9_E_NOT_FOUND also for a journal without any whole line: its operation never began. */
-HAL9_API hal9_status hal9_journal_first(struct hal9_state *s, const char *id, cJSON **ret_line, struct hal9_error *err);
+HAL9_API hal9_status hal9_journal_first(struct hal9_state *s, const char *id, cJSON **ret_line,
+                                        struct hal9_error *err);
 /* Whether some process has it open for writing now. Takes nothing and changes nothing. */
 HAL9_API bool hal9_journal_running(struct hal9_state *s, const char *id);
 /* Ids in order, oldest first. */
-HAL9_API hal9_status hal9_journal_list(struct hal9_state *s, struct hal9_strv *ret_ids, struct hal9_error *err);
+HAL9_API hal9_status hal9_journal_list(struct hal9_state *s, struct hal9_strv *ret_ids,
+                                       struct hal9_error *err);
 /* Those without an end (open/). */
-HAL9_API hal9_status hal9_journal_list_open(struct hal9_state *s, struct hal9_strv *ret_ids, struct hal9_error *err);
+HAL9_API hal9_status hal9_journal_list_open(struct hal9_state *s, struct hal9_strv *ret_ids,
+                                            struct hal9_error *err);
 /* The id that a person's prefix or suffix names. HAL9_E_NOT_FOUND (hint: the nearest), HAL9_E_USAGE when several fit (they are named). */
-HAL9_API hal9_status hal9_journal_find(struct hal9_state *s, const char *word, char **ret_id, struct hal9_error *err);
+HAL9_API hal9_status hal9_journal_find(struct hal9_state *s, const char *word, char **ret_id,
+                                       struct hal9_error *err);
 
 /* ---- blobs ------------------------------------------------------------------------------------ */
 
 /* Content by its SHA-256, mode 0600, fsynced; the same content twice is one file. */
-HAL9_API hal9_status hal9_blob_put(struct hal9_state *s, const void *data, size_t len, char ret_sha[65], struct hal9_error *err);
+HAL9_API hal9_status hal9_blob_put(struct hal9_state *s, const void *data, size_t len,
+                                   char ret_sha[65], struct hal9_error *err);
 /* HAL9_E_CORRUPT when the content doesn't match its name. */
-HAL9_API hal9_status hal9_blob_get(struct hal9_state *s, const char *sha, struct hal9_buf *ret, struct hal9_error *err);
+HAL9_API hal9_status hal9_blob_get(struct hal9_state *s, const char *sha, struct hal9_buf *ret,
+                                   struct hal9_error *err);
 
 /* ---- locks ------------------------------------------------------------------------------------ */
 
 /* What a lock file says of its last operation: a hint, never trusted. */
-struct hal9_lock_note { char *operation; char *state_dir; char *tool; char *user; pid_t pid; bool ended; int64_t time_ms; };
+struct hal9_lock_note {
+    char *operation;
+    char *state_dir;
+    char *tool;
+    char *user;
+    pid_t pid;
+    bool ended;
+    int64_t time_ms;
+};
+/* Frees and zeroes. */
 HAL9_API void hal9_lock_note_clear(struct hal9_lock_note *n);
 
 struct hal9_lock_opts {
-    const char *dir;            /* NULL: HAL9OPS_LOCK_DIR, /run/lock/hal9ops, else a per-user one */
-    int64_t timeout_ms;         /* 0: don't wait; < 0: for ever */
-    int cancel_fd;              /* -1 none */
+    const char *dir;    /* NULL: HAL9OPS_LOCK_DIR, /run/lock/hal9ops, else a per-user one */
+    int64_t timeout_ms; /* 0: don't wait; < 0: for ever */
+    int cancel_fd;      /* -1 none */
     /* Told once when it has to wait: for whom. NULL-able. */
     void (*waiting)(void *data, const char *resource, const struct hal9_lock_note *note);
     void *data;
 };
 struct hal9_locks;
 /* Takes all names (sorted inside, so that two takers never deadlock) with flock; on failure none. HAL9_E_BUSY says for whom, HAL9_E_TIMEOUT never. */
-HAL9_API hal9_status hal9_locks_take(const struct hal9_strv *names, const struct hal9_lock_opts *o, struct hal9_locks **ret, struct hal9_error *err);
+HAL9_API hal9_status hal9_locks_take(const struct hal9_strv *names, const struct hal9_lock_opts *o,
+                                     struct hal9_locks **ret, struct hal9_error *err);
 /* Writes who holds them now into each file. */
-HAL9_API hal9_status hal9_locks_note(struct hal9_locks *l, const struct hal9_lock_note *note, struct hal9_error *err);
+HAL9_API hal9_status hal9_locks_note(struct hal9_locks *l, const struct hal9_lock_note *note,
+                                     struct hal9_error *err);
 /* The notes found when the locks were taken: of operations of earlier runs; n-th as names sorted. NULL when there was none. */
-HAL9_API const struct hal9_lock_note *hal9_locks_found(const struct hal9_locks *l, size_t i, const char **ret_resource);
+HAL9_API const struct hal9_lock_note *hal9_locks_found(const struct hal9_locks *l, size_t i,
+                                                       const char **ret_resource);
 HAL9_API size_t hal9_locks_count(const struct hal9_locks *l);
 /* Only a per-user lock directory could be had: other users are not excluded. */
 HAL9_API bool hal9_locks_private(const struct hal9_locks *l);

@@ -9,7 +9,7 @@ FNR == 1 { commented = 0; in_comment = 0; declaring = "" }
 in_comment { if (/\*\//) in_comment = 0; next }
 declaring == "" && /^[ \t]*$/ { commented = 0; next }
 declaring == "" && /^[ \t]*\/[*\/]/ { commented = 1; in_comment = /^[ \t]*\/\*/ && !/\*\//; next }
-declaring == "" && !/^HAL9_API / { next }
+declaring == "" && !/^HAL9_API / { commented = 0; next }
 {
     line = $0
     behind = sub(/\/[*\/].*/, "", line)
