@@ -41,7 +41,8 @@ enum hal9_proc_want {
 struct hal9_proc {
     struct hal9_proc_id id;
     pid_t ppid;
-    char state;          /* R S D Z ... */
+    char state;          /* R S D T ... */
+    bool kernel;         /* a kernel thread */
     uid_t uid;           /* effective; (uid_t)-1 not known */
     gid_t gid;
     int64_t started_ms;  /* wall clock */
@@ -57,9 +58,11 @@ struct hal9_proc {
     char *container;     /* container id of that path, or NULL */
 };
 
-/* Reads one process. HAL9_E_NOT_FOUND when it is gone. Free with hal9_proc_clear(). */
+/* Reads one process. HAL9_E_NOT_FOUND when it is gone; a zombie is. HAL9_E_PERM when the system hides it. Free with
+ * hal9_proc_clear(). */
 HAL9_API hal9_status hal9_proc_read(pid_t pid, unsigned want, struct hal9_proc *ret, struct hal9_error *err);
 HAL9_API void hal9_proc_clear(struct hal9_proc *p);
+/* A deep copy. *to is overwritten, not freed before. */
 HAL9_API void hal9_proc_copy(struct hal9_proc *to, const struct hal9_proc *from);
 /* The name people know it by: the script's name for interpreters (python3 app.py -> app.py), else exe's basename, else comm. Fresh. */
 HAL9_API char *hal9_proc_name(const struct hal9_proc *p);
@@ -172,6 +175,9 @@ struct hal9_listeners {
  * For TCP only state LISTEN: never a client. */
 HAL9_API hal9_status hal9_sock_listeners(const struct hal9_ports *ports, unsigned protos, struct hal9_listeners *ret,
                                          struct hal9_error *err);
+/* The fastest answer for one port: exact requests for the wildcard and loopback addresses, and the dump only where they find nothing. What it finds
+ * first is appended, at most one listener; others may listen on other addresses of the port. */
+HAL9_API hal9_status hal9_sock_first_listener(enum hal9_proto proto, uint16_t port, struct hal9_listeners *ret, struct hal9_error *err);
 HAL9_API void hal9_listeners_clear(struct hal9_listeners *l);
 
 enum hal9_holders_depth {
@@ -236,16 +242,21 @@ struct hal9_child {
     int fd;       /* as hal9_proc_open() */
     int gate_fd;  /* gated only: closing it without release makes the child exit before execve */
     int error_fd; /* how execve fared */
+    char *program; /* gated only: what waits to be run, for messages */
+    bool ended;   /* hal9_child_wait() has seen the end; a second call gives the same exit code */
+    int exit;
 };
 #define HAL9_CHILD_INIT {.fd = -1, .gate_fd = -1, .error_fd = -1}
-/* Starts it. Not gated: returns after execve succeeded, an execve failure is this call's error (HAL9_E_NOT_FOUND...). */
+/* Starts it. Not gated: returns after execve succeeded, an execve failure is this call's error (HAL9_E_NOT_FOUND...). Gated: returns when
+ * the child stands at the gate, all but the execve done; if this process dies, the child exits there. A process-wide SIG_IGN of SIGCHLD is
+ * set back to SIG_DFL: no exit code could be had with it. */
 HAL9_API hal9_status hal9_spawn(const struct hal9_spawn *s, struct hal9_child *ret, struct hal9_error *err);
 /* Opens the gate and waits until execve succeeded or failed. */
 HAL9_API hal9_status hal9_child_release(struct hal9_child *c, struct hal9_error *err);
 /* Waits for the end: exit code, or 128 + signal. deadline_ms is monotonic, < 0 for ever; cancel_fd (-1 none) readable ends
  * the wait with HAL9_E_INTERRUPTED; HAL9_E_TIMEOUT leaves it running. */
 HAL9_API hal9_status hal9_child_wait(struct hal9_child *c, int64_t deadline_ms, int cancel_fd, int *ret_exit, struct hal9_error *err);
-/* Closes the descriptors; the process goes on. */
+/* Closes the descriptors; the process goes on, unless it still waits at the gate: then it exits. */
 HAL9_API void hal9_child_clear(struct hal9_child *c);
 /* Runs a program to its end and gives back its output, each stream capped at max bytes (what is over is read and dropped).
  * On timeout the process group is killed and HAL9_E_TIMEOUT returned. */
@@ -268,7 +279,7 @@ HAL9_API hal9_status hal9_detach_pids(const char *name, pid_t **ret, size_t *ret
 
 /* ---- waiting --------------------------------------------------------------------------------- */
 
-/* Waits until fd is readable (fd < 0: just the time). HAL9_E_TIMEOUT, HAL9_E_INTERRUPTED (cancel_fd readable). Deadline monotonic, < 0 none. */
+/* Waits until fd is readable (fd < 0: just the time, HAL9_OK when it has come). HAL9_E_TIMEOUT, HAL9_E_INTERRUPTED (cancel_fd readable). Deadline monotonic, < 0 none. */
 HAL9_API hal9_status hal9_wait_fd(int fd, int64_t deadline_ms, int cancel_fd, struct hal9_error *err);
 
 /* ---- files ----------------------------------------------------------------------------------- */
