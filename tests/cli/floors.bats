@@ -19,7 +19,8 @@ look() { # FILE HEADER...
   [ -s "$BATS_TEST_TMPDIR/sources" ]
   run xargs awk -f "$check" <"$BATS_TEST_TMPDIR/sources"
   echo "$output"
-  [ "$status" -eq 0 ] && [ -z "$output" ]
+  [ "$status" -eq 0 ]
+  [ -z "$output" ]
 }
 
 @test "an include of a higher floor is found" {

@@ -13,7 +13,8 @@ sources() {
 # Fails and shows what was found.
 nothing() {
   echo "$output"
-  [ "$status" -eq 0 ] && [ -z "$output" ]
+  [ "$status" -eq 0 ]
+  [ -z "$output" ]
 }
 
 @test "the top level holds what the design lists" {
@@ -28,6 +29,11 @@ nothing() {
 
 @test "no unfinished work, banned calls, exits or platforms where they do not belong" {
   run xargs awk -f "$house/habits.awk" < <(sources)
+  nothing
+}
+
+@test "no test holds an assertion that cannot fail" {
+  run xargs awk -f "$house/asserts.awk" < <(find tests -name '*.bats' | sort)
   nothing
 }
 
@@ -82,4 +88,20 @@ C
   printf 'fork();\n#ifdef __linux__\n' >lib/sys/spawn.c
   run awk -f "$house/habits.awk" lib/sys/spawn.c
   nothing
+}
+
+@test "assertions that cannot fail are found, the last line of a test is none of them" {
+  cd "$BATS_TEST_TMPDIR"
+  {
+    echo '@test "a" {'
+    echo '  [ 1 -eq 2 ] && [ 1 -eq 1 ]'
+    echo '  ! true'
+    echo '  [ 1 -eq 1 ] && [ 1 -eq 1 ]'
+    echo '}'
+  } >a.txt
+  run awk -f "$house/asserts.awk" a.txt
+  echo "$output"
+  [ "${#lines[@]}" -eq 2 ]
+  [[ "${lines[0]}" == "a.txt:2: "* ]]
+  [[ "${lines[1]}" == "a.txt:3: "* ]]
 }
