@@ -1,0 +1,112 @@
+/* What the files of store/ share: the state directory, the line format of journals, names of files. */
+#ifndef HAL9_STORE_INTERNAL_H
+#define HAL9_STORE_INTERNAL_H
+
+#include <errno.h>
+#include <sys/types.h>
+
+#include "hal9ops/doc.h"
+#include "hal9ops/store.h"
+
+#define HAL9_STATE_FORMAT 1
+
+/* Caps on what is read back, so that a damaged or planted file can't eat the memory. */
+#define HAL9_JOURNAL_MAX ((size_t)256 << 20)
+#define HAL9_BLOB_MAX ((size_t)1 << 30)
+#define HAL9_NOTE_MAX ((size_t)4096)
+
+struct hal9_state {
+    char *path; /* absolute */
+    enum hal9_state_mode mode;
+    bool shared; /* asked for, or the directory itself says so: 2770 */
+};
+
+/* Repeats a system call that a signal has broken off. */
+#define HAL9_AGAIN(call)                        \
+    __extension__({                             \
+        __typeof__(call) again_;                \
+        do                                      \
+            again_ = (call);                    \
+        while (again_ == -1 && errno == EINTR); \
+        again_;                                 \
+    })
+
+/* ---- state directory ---- */
+
+char *hal9_state_sub(const struct hal9_state *s, const char *dir, const char *name); /* fresh */
+mode_t hal9_state_dir_mode(const struct hal9_state *s);
+mode_t hal9_state_file_mode(const struct hal9_state *s);
+/* Adds to a failed write where state can go instead, when space, permission or a read-only file
+ * system is what is missing. Returns the code. */
+hal9_status hal9_state_explain(struct hal9_error *err, hal9_status status);
+/* HAL9_E_USAGE unless the state was opened for writing. */
+hal9_status hal9_state_writable(const struct hal9_state *s, struct hal9_error *err);
+
+/* A file name that reads like the text: [A-Za-z0-9._-] stay, all else is %XX; what is too long
+ * ends in its SHA-256. Two texts never give the same name. Fresh. */
+char *hal9_store_escape(const char *text);
+
+/* ---- lines of a journal ---- */
+
+/* The line with its crc and newline, fresh; *crc is the previous line's and becomes this one's.
+ * HAL9_E_USAGE when it is no object, an empty one or has a member "crc". */
+hal9_status hal9_line_seal(const cJSON *line, uint32_t *crc, struct hal9_buf *ret,
+                           struct hal9_error *err);
+
+struct hal9_scan {
+    size_t whole; /* bytes of whole lines: what is behind is torn */
+    size_t lines; /* whole lines */
+    uint32_t crc; /* the last line's */
+    cJSON *array; /* the lines without their crc; the caller's */
+    bool torn;
+    bool ended; /* the last line's type is "end" */
+};
+/* Checks all lines of a journal's content. path and id are for the error alone. */
+hal9_status hal9_scan_lines(const char *data, size_t len, const char *path, const char *id,
+                            struct hal9_scan *ret, struct hal9_error *err);
+
+/* ---- files of a journal ---- */
+
+char *hal9_journal_path(const struct hal9_state *s, const char *id); /* fresh */
+char *hal9_mark_path(const struct hal9_state *s, const char *id);    /* fresh */
+hal9_status hal9_journal_id_check(const char *id, struct hal9_error *err);
+/* HAL9_E_NOT_FOUND in words for an operation that isn't there. */
+hal9_status hal9_journal_missing(const struct hal9_state *s, const char *id,
+                                 struct hal9_error *err);
+/* Takes the writer's flock without waiting: false when another writer has it. A reader's look,
+ * which takes a shared lock for a moment, is not mistaken for a writer. */
+bool hal9_journal_flock(int fd);
+/* Whether a writer has it. */
+bool hal9_journal_flocked(int fd);
+
+/* Hooks with which tests stop a process at a journal line; nothing without HAL9_TEST_HOOKS. */
+#ifdef HAL9_TEST_HOOKS
+unsigned hal9_hook_before_line(void); /* the number of the line that is about to be written */
+void hal9_hook_after_line(unsigned n);
+#else
+static inline unsigned hal9_hook_before_line(void) {
+    return 0;
+}
+static inline void hal9_hook_after_line(unsigned n) {
+    (void)n;
+}
+#endif
+
+/* ---- locks ---- */
+
+/* The directory, made when need be. host: NULL for the real one. *ret_private: only a per-user one
+ * could be had. Fresh. */
+hal9_status hal9_lock_dir(const char *option, const char *host, char **ret, bool *ret_private,
+                          struct hal9_error *err);
+/* Reads a note; false when there is none or it is garbage. */
+bool hal9_note_read(int fd, struct hal9_lock_note *ret);
+/* The note of who may hold it now; false when the note is an earlier holder's: its operation has
+ * ended or its process is gone, and the present one has not written its own yet. */
+bool hal9_note_current(int fd, struct hal9_lock_note *ret);
+hal9_status hal9_note_write(int fd, const struct hal9_lock_note *note, const char *path,
+                            struct hal9_error *err);
+/* "port 8080 is held by operation 01jd… (hal9-restart, user alice, pid 123, since 03:01)"; note
+ * NULL: by another process. Fresh. */
+char *hal9_note_words(const char *resource, const struct hal9_lock_note *note);
+
+#endif
