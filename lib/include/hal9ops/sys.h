@@ -22,15 +22,15 @@
 /* One process, never mistaken for a later one with the same pid. */
 struct hal9_proc_id {
     pid_t pid;
-    uint64_t start;    /* start time in clock ticks since boot, as the kernel tells it */
-    uint64_t pidns;    /* inode of the pid namespace that pid counts in; 0 not known */
-    char boot_id[40];  /* the boot that start counts in; "" not known */
+    uint64_t start;   /* start time in clock ticks since boot, as the kernel tells it */
+    uint64_t pidns;   /* inode of the pid namespace that pid counts in; 0 not known */
+    char boot_id[40]; /* the boot that start counts in; "" not known */
 };
 
 enum hal9_proc_want {
-    HAL9_PROC_STAT = 0,        /* id, ppid, state, comm, started_ms: always */
-    HAL9_PROC_USER = 1 << 0,   /* uid, gid */
-    HAL9_PROC_EXE = 1 << 1,    /* exe, exe_dev, exe_ino, exe_deleted */
+    HAL9_PROC_STAT = 0,      /* id, ppid, state, comm, started_ms: always */
+    HAL9_PROC_USER = 1 << 0, /* uid, gid */
+    HAL9_PROC_EXE = 1 << 1,  /* exe, exe_dev, exe_ino, exe_deleted */
     HAL9_PROC_ARGV = 1 << 2,
     HAL9_PROC_CWD = 1 << 3,
     HAL9_PROC_CGROUP = 1 << 4, /* cgroup, unit, container */
@@ -41,39 +41,40 @@ enum hal9_proc_want {
 struct hal9_proc {
     struct hal9_proc_id id;
     pid_t ppid;
-    char state;          /* R S D T ... */
-    bool kernel;         /* a kernel thread */
-    uid_t uid;           /* effective; (uid_t)-1 not known */
+    char state;  /* R S D T ... */
+    bool kernel; /* a kernel thread */
+    uid_t uid;   /* effective; (uid_t)-1 not known */
     gid_t gid;
-    int64_t started_ms;  /* wall clock */
+    int64_t started_ms; /* wall clock */
     char *comm;
-    char *exe;           /* without " (deleted)" */
+    char *exe; /* without " (deleted)" */
     dev_t exe_dev;
     ino_t exe_ino;
-    bool exe_deleted;    /* replaced on disk while it ran */
+    bool exe_deleted; /* replaced on disk while it ran */
     struct hal9_strv argv;
     char *cwd;
-    char *cgroup;        /* cgroup v2 path, "/system.slice/layer9.service" */
-    char *unit;          /* innermost .service of that path, "layer9.service", or NULL */
-    char *container;     /* container id of that path, or NULL */
+    char *cgroup;    /* cgroup v2 path, "/system.slice/layer9.service" */
+    char *unit;      /* innermost .service of that path, "layer9.service", or NULL */
+    char *container; /* container id of that path, or NULL */
 };
 
 /* Reads one process. HAL9_E_NOT_FOUND when it is gone; a zombie is. HAL9_E_PERM when the system hides it. Free with
  * hal9_proc_clear(). */
-HAL9_API hal9_status hal9_proc_read(pid_t pid, unsigned want, struct hal9_proc *ret, struct hal9_error *err);
+HAL9_API hal9_status hal9_proc_read(pid_t pid, unsigned want, struct hal9_proc *ret,
+                                    struct hal9_error *err);
 HAL9_API void hal9_proc_clear(struct hal9_proc *p);
 /* A deep copy. *to is overwritten, not freed before. */
 HAL9_API void hal9_proc_copy(struct hal9_proc *to, const struct hal9_proc *from);
 /* The name people know it by: the script's name for interpreters (python3 app.py -> app.py), else exe's basename, else comm. Fresh. */
 HAL9_API char *hal9_proc_name(const struct hal9_proc *p);
 /* Calls fn for each process; a non-zero return ends the walk. Processes that vanish meanwhile are passed over. */
-HAL9_API hal9_status hal9_proc_each(unsigned want, int (*fn)(const struct hal9_proc *p, void *data), void *data,
-                                    struct hal9_error *err);
+HAL9_API hal9_status hal9_proc_each(unsigned want, int (*fn)(const struct hal9_proc *p, void *data),
+                                    void *data, struct hal9_error *err);
 
 enum hal9_alive {
-    HAL9_GONE,    /* no such process, a zombie, or another one has its pid now */
+    HAL9_GONE, /* no such process, a zombie, or another one has its pid now */
     HAL9_ALIVE,
-    HAL9_HIDDEN,  /* another boot or pid namespace, or the system doesn't let us see */
+    HAL9_HIDDEN, /* another boot or pid namespace, or the system doesn't let us see */
 };
 /* start == 0 in id means any start time. */
 HAL9_API enum hal9_alive hal9_proc_alive(const struct hal9_proc_id *id);
@@ -81,9 +82,11 @@ HAL9_API bool hal9_proc_id_equal(const struct hal9_proc_id *a, const struct hal9
 
 /* A descriptor that gets readable when the process ends (pidfd; on macOS a kqueue), verified against id after it
  * was opened. HAL9_E_NOT_FOUND when it is gone. The caller closes it. */
-HAL9_API hal9_status hal9_proc_open(const struct hal9_proc_id *id, int *ret_fd, struct hal9_error *err);
+HAL9_API hal9_status hal9_proc_open(const struct hal9_proc_id *id, int *ret_fd,
+                                    struct hal9_error *err);
 /* Sends a signal through such a descriptor. HAL9_E_NOT_FOUND when it has ended. */
-HAL9_API hal9_status hal9_proc_signal(int fd, const struct hal9_proc_id *id, int sig, struct hal9_error *err);
+HAL9_API hal9_status hal9_proc_signal(int fd, const struct hal9_proc_id *id, int sig,
+                                      struct hal9_error *err);
 
 /* Whether a process may never be killed: PID 1, kernel thread, this process, its ancestors, a container runtime
  * (containerd-shim, conmon, dockerd, podman...), sshd. Returns the reason (static) or NULL. */
@@ -102,26 +105,34 @@ struct hal9_proc_capture {
     gid_t *groups;
     size_t n_groups;
     mode_t umask;
-    struct rlimit limits[16];  /* by RLIMIT_*; n_limits valid */
+    struct rlimit limits[16]; /* by RLIMIT_*; n_limits valid */
     size_t n_limits;
-    char *stdout_path;         /* what its stdout and stderr are, when they are regular files or /dev/null; else NULL */
+    /* what its stdout and stderr are, when they are regular files or /dev/null; else NULL */
+    char *stdout_path;
     char *stderr_path;
 };
-HAL9_API hal9_status hal9_proc_capture(const struct hal9_proc_id *id, struct hal9_proc_capture *ret, struct hal9_error *err);
+/* Reads all of that of a living process, while it is still the one that id names. */
+HAL9_API hal9_status hal9_proc_capture(const struct hal9_proc_id *id, struct hal9_proc_capture *ret,
+                                       struct hal9_error *err);
 HAL9_API void hal9_proc_capture_clear(struct hal9_proc_capture *c);
 
 /* Who a process must be to be taken for a service. An empty identity matches nothing. All that is set must match. */
 struct hal9_identity {
-    char *exe;        /* path; "replaced on disk or not" matches; a symlink in it stands for any target beside it, see exe_any */
-    char *exe_any;    /* releases folder: any exe with the same basename below it, or NULL */
+    /* path; "replaced on disk or not" matches; a symlink in it stands for any target beside it, see exe_any */
+    char *exe;
+    char *exe_any; /* releases folder: any exe with the same basename below it, or NULL */
     char *unit;
     char *user;
-    char *cmdline;    /* substring of the arguments joined by blanks */
+    char *cmdline; /* substring of the arguments joined by blanks */
     char *container;
 };
-enum hal9_match { HAL9_NO_MATCH, HAL9_MATCH, HAL9_CANT_TELL };  /* CANT_TELL: what it takes is hidden from this user */
-HAL9_API enum hal9_match hal9_identity_match(const struct hal9_identity *want, const struct hal9_proc *p);
+/* CANT_TELL: what it takes is hidden from this user */
+enum hal9_match { HAL9_NO_MATCH, HAL9_MATCH, HAL9_CANT_TELL };
+/* Whether a process is the one; whether nothing is asked for at all. */
+HAL9_API enum hal9_match hal9_identity_match(const struct hal9_identity *want,
+                                             const struct hal9_proc *p);
 HAL9_API bool hal9_identity_empty(const struct hal9_identity *want);
+/* Frees and zeroes. Copying replaces what to holds. */
 HAL9_API void hal9_identity_clear(struct hal9_identity *i);
 HAL9_API void hal9_identity_copy(struct hal9_identity *to, const struct hal9_identity *from);
 /* Whether `word` names the process: exe path, basename of exe or script, comm, or unit. */
@@ -139,14 +150,16 @@ struct hal9_ports {
     struct hal9_port_range *v;
     size_t n, cap;
 };
+/* Adds first to last, both included; whether a port is in the set. */
 HAL9_API void hal9_ports_add(struct hal9_ports *p, uint16_t first, uint16_t last);
 HAL9_API bool hal9_ports_has(const struct hal9_ports *p, uint16_t port);
 /* "8080", "8000-8010", "8080/udp" -> adds to tcp or udp (neither told: tcp). HAL9_E_USAGE with what is wrong. */
-HAL9_API hal9_status hal9_ports_parse(const char *text, struct hal9_ports *tcp, struct hal9_ports *udp, struct hal9_error *err);
+HAL9_API hal9_status hal9_ports_parse(const char *text, struct hal9_ports *tcp,
+                                      struct hal9_ports *udp, struct hal9_error *err);
 HAL9_API void hal9_ports_clear(struct hal9_ports *p);
 
 struct hal9_addr {
-    int family;          /* AF_INET, AF_INET6 */
+    int family; /* AF_INET, AF_INET6 */
     uint8_t bytes[16];
 };
 HAL9_API bool hal9_addr_any(const struct hal9_addr *a);    /* 0.0.0.0 or :: */
@@ -159,10 +172,10 @@ struct hal9_listener {
     enum hal9_proto proto;
     struct hal9_addr addr;
     uint16_t port;
-    bool v6only;           /* for ::, whether IPv4 is left out */
+    bool v6only; /* for ::, whether IPv4 is left out */
     uint64_t inode;
-    uint64_t cookie;       /* the kernel's identity of the socket; 0 not known */
-    uint64_t cgroup_id;    /* cgroup that made it; 0 not known */
+    uint64_t cookie;    /* the kernel's identity of the socket; 0 not known */
+    uint64_t cgroup_id; /* cgroup that made it; 0 not known */
     uid_t uid;
     unsigned ifindex;
 };
@@ -173,44 +186,51 @@ struct hal9_listeners {
 /* All listeners on ports (empty set: all) of protos (HAL9_TCP | HAL9_UDP) in this network namespace: one kernel dump
  * per family and protocol, /proc/net where sock_diag is missing. Appends to *ret, by port, protocol, address.
  * For TCP only state LISTEN: never a client. */
-HAL9_API hal9_status hal9_sock_listeners(const struct hal9_ports *ports, unsigned protos, struct hal9_listeners *ret,
-                                         struct hal9_error *err);
+HAL9_API hal9_status hal9_sock_listeners(const struct hal9_ports *ports, unsigned protos,
+                                         struct hal9_listeners *ret, struct hal9_error *err);
 /* The fastest answer for one port: exact requests for the wildcard and loopback addresses, and the dump only where they find nothing. What it finds
  * first is appended, at most one listener; others may listen on other addresses of the port. */
-HAL9_API hal9_status hal9_sock_first_listener(enum hal9_proto proto, uint16_t port, struct hal9_listeners *ret, struct hal9_error *err);
+HAL9_API hal9_status hal9_sock_first_listener(enum hal9_proto proto, uint16_t port,
+                                              struct hal9_listeners *ret, struct hal9_error *err);
 HAL9_API void hal9_listeners_clear(struct hal9_listeners *l);
 
 enum hal9_holders_depth {
-    HAL9_HOLDERS_FIRST,  /* the first process found for each listener, as fast as the kernel allows */
-    HAL9_HOLDERS_ALL,    /* every process that has the socket among its descriptors */
+    /* the first process found for each listener, as fast as the kernel allows */
+    HAL9_HOLDERS_FIRST,
+    HAL9_HOLDERS_ALL, /* every process that has the socket among its descriptors */
 };
 struct hal9_holder {
-    size_t listener;        /* index into the listeners */
-    struct hal9_proc proc;  /* HAL9_PROC_ALL */
-    int fd;                 /* its descriptor of the socket */
+    size_t listener;       /* index into the listeners */
+    struct hal9_proc proc; /* HAL9_PROC_ALL */
+    int fd;                /* its descriptor of the socket */
 };
 struct hal9_holders {
     struct hal9_holder *v;
     size_t n, cap;
-    bool hidden;            /* some processes' descriptors could not be read, and a listener has no holder: it may be theirs */
-    bool maybe_shared;      /* FIRST only: a forked listener could have more holders */
+    /* some processes' descriptors could not be read, and a listener has no holder: it may be theirs */
+    bool hidden;
+    bool maybe_shared; /* FIRST only: a forked listener could have more holders */
 };
 /* hints: pids to look at first (recorded ones, by name), NULL-able. Order of search: the socket's cgroup, processes of its
  * uid, the rest. Each holder is appended, by listener, then start time. */
-HAL9_API hal9_status hal9_sock_holders(const struct hal9_listeners *l, enum hal9_holders_depth depth, const char *const *names_first,
-                                       struct hal9_holders *ret, struct hal9_error *err);
+HAL9_API hal9_status hal9_sock_holders(const struct hal9_listeners *l,
+                                       enum hal9_holders_depth depth,
+                                       const char *const *names_first, struct hal9_holders *ret,
+                                       struct hal9_error *err);
 HAL9_API void hal9_holders_clear(struct hal9_holders *h);
 /* Whether the process has the socket with this inode among its descriptors now. HAL9_E_PERM when hidden. */
-HAL9_API hal9_status hal9_sock_held_by(pid_t pid, uint64_t inode, bool *ret, struct hal9_error *err);
+HAL9_API hal9_status hal9_sock_held_by(pid_t pid, uint64_t inode, bool *ret,
+                                       struct hal9_error *err);
 
 enum hal9_bindable {
     HAL9_BIND_OK,
-    HAL9_BIND_LISTENER,   /* somebody listens there */
-    HAL9_BIND_TIME_WAIT,  /* nobody listens; only closed connections are left, SO_REUSEADDR binds */
-    HAL9_BIND_DENIED,     /* this user may not bind it (below 1024) */
+    HAL9_BIND_LISTENER,  /* somebody listens there */
+    HAL9_BIND_TIME_WAIT, /* nobody listens; only closed connections are left, SO_REUSEADDR binds */
+    HAL9_BIND_DENIED,    /* this user may not bind it (below 1024) */
 };
 /* Proves that a service could bind the port on all addresses, as servers do (SO_REUSEADDR, dual stack), and lets go of it. */
-HAL9_API hal9_status hal9_sock_can_bind(enum hal9_proto proto, uint16_t port, enum hal9_bindable *ret, struct hal9_error *err);
+HAL9_API hal9_status hal9_sock_can_bind(enum hal9_proto proto, uint16_t port,
+                                        enum hal9_bindable *ret, struct hal9_error *err);
 /* Inode of this process' network namespace, 0 where there is no such thing. */
 HAL9_API uint64_t hal9_sock_netns(void);
 /* Established connections whose local port is this, IPv4 and IPv6. */
@@ -220,18 +240,18 @@ HAL9_API hal9_status hal9_sock_connections(uint16_t port, size_t *ret, struct ha
 
 /* How to start a process. All other descriptors are closed, signals reset, umask as told. */
 struct hal9_spawn {
-    const char *const *argv;     /* argv[0] is looked up in PATH of envp when it has no slash */
-    const char *exe;             /* what to execute when argv[0] isn't it; NULL: argv[0] */
-    const char *const *envp;     /* NULL: this process' own */
-    const char *cwd;             /* NULL: stays */
-    bool set_user;               /* groups -> gid -> uid */
+    const char *const *argv; /* argv[0] is looked up in PATH of envp when it has no slash */
+    const char *exe;         /* what to execute when argv[0] isn't it; NULL: argv[0] */
+    const char *const *envp; /* NULL: this process' own */
+    const char *cwd;         /* NULL: stays */
+    bool set_user;           /* groups -> gid -> uid */
     uid_t uid;
     gid_t gid;
     const gid_t *groups;
     size_t n_groups;
-    int stdio[3];                /* descriptors to become 0, 1, 2; -1: /dev/null */
-    bool new_session;            /* setsid */
-    bool gated;                  /* wait for hal9_child_release() before execve */
+    int stdio[3];     /* descriptors to become 0, 1, 2; -1: /dev/null */
+    bool new_session; /* setsid */
+    bool gated;       /* wait for hal9_child_release() before execve */
     bool set_umask;
     mode_t umask;
     const struct rlimit *limits; /* by RLIMIT_* number, n_limits of them */
@@ -239,33 +259,36 @@ struct hal9_spawn {
 };
 struct hal9_child {
     struct hal9_proc_id id;
-    int fd;       /* as hal9_proc_open() */
-    int gate_fd;  /* gated only: closing it without release makes the child exit before execve */
-    int error_fd; /* how execve fared */
+    int fd;        /* as hal9_proc_open() */
+    int gate_fd;   /* gated only: closing it without release makes the child exit before execve */
+    int error_fd;  /* how execve fared */
     char *program; /* gated only: what waits to be run, for messages */
-    bool ended;   /* hal9_child_wait() has seen the end; a second call gives the same exit code */
+    bool ended;    /* hal9_child_wait() has seen the end; a second call gives the same exit code */
     int exit;
 };
-#define HAL9_CHILD_INIT {.fd = -1, .gate_fd = -1, .error_fd = -1}
+#define HAL9_CHILD_INIT \
+    { .fd = -1, .gate_fd = -1, .error_fd = -1 }
 /* Starts it. Not gated: returns after execve succeeded, an execve failure is this call's error (HAL9_E_NOT_FOUND...). Gated: returns when
  * the child stands at the gate, all but the execve done; if this process dies, the child exits there. A process-wide SIG_IGN of SIGCHLD is
  * set back to SIG_DFL: no exit code could be had with it. */
-HAL9_API hal9_status hal9_spawn(const struct hal9_spawn *s, struct hal9_child *ret, struct hal9_error *err);
+HAL9_API hal9_status hal9_spawn(const struct hal9_spawn *s, struct hal9_child *ret,
+                                struct hal9_error *err);
 /* Opens the gate and waits until execve succeeded or failed. */
 HAL9_API hal9_status hal9_child_release(struct hal9_child *c, struct hal9_error *err);
 /* Waits for the end: exit code, or 128 + signal. deadline_ms is monotonic, < 0 for ever; cancel_fd (-1 none) readable ends
  * the wait with HAL9_E_INTERRUPTED; HAL9_E_TIMEOUT leaves it running. */
-HAL9_API hal9_status hal9_child_wait(struct hal9_child *c, int64_t deadline_ms, int cancel_fd, int *ret_exit, struct hal9_error *err);
+HAL9_API hal9_status hal9_child_wait(struct hal9_child *c, int64_t deadline_ms, int cancel_fd,
+                                     int *ret_exit, struct hal9_error *err);
 /* Closes the descriptors; the process goes on, unless it still waits at the gate: then it exits. */
 HAL9_API void hal9_child_clear(struct hal9_child *c);
-/* Runs a program to its end and gives back its output, each stream capped at max bytes (what is over is read and dropped).
- * On timeout the process group is killed and HAL9_E_TIMEOUT returned. */
 struct hal9_run_result {
-    int exit;  /* or 128 + signal */
+    int exit; /* or 128 + signal */
     struct hal9_buf out, err;
 };
-HAL9_API hal9_status hal9_run(const struct hal9_spawn *s, int64_t timeout_ms, int cancel_fd, size_t max, struct hal9_run_result *ret,
-                              struct hal9_error *err);
+/* Runs a program to its end and gives back its output, each stream capped at max bytes (what is over is read and dropped).
+ * On timeout the process group is killed and HAL9_E_TIMEOUT returned. */
+HAL9_API hal9_status hal9_run(const struct hal9_spawn *s, int64_t timeout_ms, int cancel_fd,
+                              size_t max, struct hal9_run_result *ret, struct hal9_error *err);
 HAL9_API void hal9_run_result_clear(struct hal9_run_result *r);
 
 /* Where a detached service can live, so that the end of a session or a cron job does not take it along. */
@@ -273,24 +296,31 @@ enum hal9_detach { HAL9_DETACH_NONE, HAL9_DETACH_CGROUP, HAL9_DETACH_SCOPE };
 /* What can be had here for this user; *ret_why (fresh) says why not more. */
 HAL9_API enum hal9_detach hal9_detach_available(char **ret_why);
 /* Moves a gated child to a transient systemd scope hal9-NAME.scope, or to the cgroup hal9ops/NAME. */
-HAL9_API hal9_status hal9_detach_move(enum hal9_detach how, const char *name, pid_t pid, struct hal9_error *err);
+HAL9_API hal9_status hal9_detach_move(enum hal9_detach how, const char *name, pid_t pid,
+                                      struct hal9_error *err);
 /* The processes in that place now, besides none: appends pids. */
-HAL9_API hal9_status hal9_detach_pids(const char *name, pid_t **ret, size_t *ret_n, struct hal9_error *err);
+HAL9_API hal9_status hal9_detach_pids(const char *name, pid_t **ret, size_t *ret_n,
+                                      struct hal9_error *err);
 
 /* ---- waiting --------------------------------------------------------------------------------- */
 
 /* Waits until fd is readable (fd < 0: just the time, HAL9_OK when it has come). HAL9_E_TIMEOUT, HAL9_E_INTERRUPTED (cancel_fd readable). Deadline monotonic, < 0 none. */
-HAL9_API hal9_status hal9_wait_fd(int fd, int64_t deadline_ms, int cancel_fd, struct hal9_error *err);
+HAL9_API hal9_status hal9_wait_fd(int fd, int64_t deadline_ms, int cancel_fd,
+                                  struct hal9_error *err);
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
 /* Reads a whole file, at most max bytes (HAL9_E_LIMIT when larger). */
-HAL9_API hal9_status hal9_file_read(const char *path, size_t max, struct hal9_buf *ret, struct hal9_error *err);
+HAL9_API hal9_status hal9_file_read(const char *path, size_t max, struct hal9_buf *ret,
+                                    struct hal9_error *err);
 /* The last n lines (at most max bytes) of a file from offset on. */
-HAL9_API hal9_status hal9_file_tail(const char *path, uint64_t offset, size_t lines, size_t max, struct hal9_buf *ret, struct hal9_error *err);
+HAL9_API hal9_status hal9_file_tail(const char *path, uint64_t offset, size_t lines, size_t max,
+                                    struct hal9_buf *ret, struct hal9_error *err);
 /* Temporary file beside it, fsync, rename, fsync of the directory: the old or the new content, never half. */
-HAL9_API hal9_status hal9_file_write(const char *path, const void *data, size_t len, mode_t mode, struct hal9_error *err);
-HAL9_API hal9_status hal9_fd_write_all(int fd, const void *data, size_t len, struct hal9_error *err);
+HAL9_API hal9_status hal9_file_write(const char *path, const void *data, size_t len, mode_t mode,
+                                     struct hal9_error *err);
+HAL9_API hal9_status hal9_fd_write_all(int fd, const void *data, size_t len,
+                                       struct hal9_error *err);
 /* mkdir -p; only the folders that it makes get the mode (exactly, whatever the umask). */
 HAL9_API hal9_status hal9_dir_make(const char *path, mode_t mode, struct hal9_error *err);
 HAL9_API hal9_status hal9_dir_sync(const char *path, struct hal9_error *err);
@@ -300,23 +330,43 @@ HAL9_API char *hal9_path_join(const char *dir, const char *name);
 
 /* ---- the host and the user ---------------------------------------------------------------------- */
 
-HAL9_API const char *hal9_host_name(void);       /* cached; HAL9OPS_HOST overrides, for tests */
-HAL9_API const char *hal9_host_machine_id(void); /* cached; "" where there is none; HAL9OPS_MACHINE overrides, for tests */
-HAL9_API const char *hal9_host_boot_id(void);
+HAL9_API const char *hal9_host_name(void); /* cached; HAL9OPS_HOST overrides, for tests */
+/* cached; "" where there is none; HAL9OPS_MACHINE overrides, for tests */
+HAL9_API const char *hal9_host_machine_id(void);
+HAL9_API const char *hal9_host_boot_id(void); /* changes with each boot; cached */
 
-struct hal9_memory { uint64_t total, available, swap_total, swap_free; };   /* bytes */
+struct hal9_memory {
+    uint64_t total, available, swap_total, swap_free;
+}; /* bytes */
+/* Memory; the load averages of 1, 5 and 15 minutes and the number of CPUs. */
 HAL9_API hal9_status hal9_host_memory(struct hal9_memory *ret, struct hal9_error *err);
 HAL9_API hal9_status hal9_host_load(double ret[3], unsigned *ret_cpus, struct hal9_error *err);
 /* Pressure stall: percent of the time some task waited; what: "cpu", "memory", "io"; avg10, avg60, avg300. HAL9_E_UNSUPPORTED without PSI. */
-HAL9_API hal9_status hal9_host_pressure(const char *what, double ret_some[3], struct hal9_error *err);
-HAL9_API hal9_status hal9_host_open_files(uint64_t *ret_open, uint64_t *ret_max, struct hal9_error *err);
-struct hal9_disk { uint64_t total, available, inodes, inodes_free; bool read_only; };  /* available: to this user */
+HAL9_API hal9_status hal9_host_pressure(const char *what, double ret_some[3],
+                                        struct hal9_error *err);
+HAL9_API hal9_status hal9_host_open_files(uint64_t *ret_open, uint64_t *ret_max,
+                                          struct hal9_error *err);
+/* available: to this user */
+struct hal9_disk {
+    uint64_t total, available, inodes, inodes_free;
+    bool read_only;
+};
 /* May hang with the mount: call it from a child (see check/disk.c). */
-HAL9_API hal9_status hal9_host_disk(const char *path, struct hal9_disk *ret, struct hal9_error *err);
+HAL9_API hal9_status hal9_host_disk(const char *path, struct hal9_disk *ret,
+                                    struct hal9_error *err);
 
-struct hal9_user { uid_t uid; gid_t gid; gid_t *groups; size_t n_groups; char *name; char *home; };
-HAL9_API hal9_status hal9_user_lookup(const char *name, struct hal9_user *ret, struct hal9_error *err);
+struct hal9_user {
+    uid_t uid;
+    gid_t gid;
+    gid_t *groups;
+    size_t n_groups;
+    char *name;
+    char *home;
+};
+/* Finds a user by name or number; hal9_user_clear() frees what *ret holds. */
+HAL9_API hal9_status hal9_user_lookup(const char *name, struct hal9_user *ret,
+                                      struct hal9_error *err);
 HAL9_API void hal9_user_clear(struct hal9_user *u);
-HAL9_API char *hal9_user_name(uid_t uid);  /* the number in text where there is no name; fresh */
+HAL9_API char *hal9_user_name(uid_t uid); /* the number in text where there is no name; fresh */
 
 #endif
