@@ -64,10 +64,24 @@ static hal9_status damaged(size_t line, const char *why, const char *path, const
     return HAL9_E_CORRUPT;
 }
 
-/* A last line with zero bytes in it is torn, too: a page of it never reached the disk, so it was
- * never durable and nothing was done on its account. */
-static bool torn_last(const char *line, size_t len, const char *end) {
-    return line + len + 1 == end && memchr(line, '\0', len);
+#define SECTOR 512
+
+/* The last line may have its newline and all the same a sector before it that never reached the
+ * disk: zero bytes from the line's beginning or a sector's, up to the end of a sector. Then it was
+ * never durable, and nothing was done on its account. Any other zero bytes are damage. */
+static bool torn_last(const char *data, size_t from, size_t to) {
+    bool torn = false;
+    for (size_t at = from; at < to; at++) {
+        if (data[at] != '\0')
+            continue;
+        size_t start = at;
+        while (at < to && data[at] == '\0')
+            at++;
+        if ((start != from && start % SECTOR != 0) || at % SECTOR != 0)
+            return false;
+        torn = true;
+    }
+    return torn;
 }
 
 hal9_status hal9_scan_lines(const char *data, size_t len, const char *path, const char *id,
@@ -77,8 +91,9 @@ hal9_status hal9_scan_lines(const char *data, size_t len, const char *path, cons
     const char *end = data + scan.whole;
     for (const char *line = data; line < end;) {
         size_t length = (size_t)((const char *)memchr(line, '\n', (size_t)(end - line)) - line);
-        if (torn_last(line, length, end)) {
-            scan.whole = (size_t)(line - data);
+        size_t from = (size_t)(line - data);
+        if (line + length + 1 == end && torn_last(data, from, from + length)) {
+            scan.whole = from;
             break;
         }
         cJSON *object = NULL;
