@@ -164,7 +164,7 @@ struct hal9_addr {
 };
 HAL9_API bool hal9_addr_any(const struct hal9_addr *a);    /* 0.0.0.0 or :: */
 HAL9_API bool hal9_addr_mapped(const struct hal9_addr *a); /* ::ffff:a.b.c.d */
-/* "127.0.0.1:8080", "[::]:8080", "*:8080" for a dual-stack wildcard. */
+/* "127.0.0.1:8080", "[::]:8080", "*:8080" for family AF_UNSPEC. */
 HAL9_API void hal9_addr_text(const struct hal9_addr *a, uint16_t port, char ret[64]);
 
 /* A listening TCP socket or a bound, unconnected UDP one. */
@@ -179,6 +179,8 @@ struct hal9_listener {
     uid_t uid;
     unsigned ifindex;
 };
+/* As hal9_addr_text(), but "*:8080" for a dual-stack wildcard (:: without v6only). */
+HAL9_API void hal9_listener_text(const struct hal9_listener *l, char ret[64]);
 struct hal9_listeners {
     struct hal9_listener *v;
     size_t n, cap;
@@ -227,6 +229,9 @@ enum hal9_bindable {
     HAL9_BIND_LISTENER,  /* somebody listens there */
     HAL9_BIND_TIME_WAIT, /* nobody listens; only closed connections are left, SO_REUSEADDR binds */
     HAL9_BIND_DENIED,    /* this user may not bind it (below 1024) */
+    /* nobody listens, but sockets that don't share the port block it, SO_REUSEADDR or not: connections
+     * (closed ones for a minute) of a server that didn't set it, or a bound socket that doesn't listen yet */
+    HAL9_BIND_BLOCKED,
 };
 /* Proves that a service could bind the port on all addresses, as servers do (SO_REUSEADDR, dual stack), and lets go of it. */
 HAL9_API hal9_status hal9_sock_can_bind(enum hal9_proto proto, uint16_t port,
