@@ -49,6 +49,10 @@ static void count_in_file(unsigned n) {
         hal9_log(0, "HAL9OPS_TEST_LINES=%s: %s", path, strerror(errno));
 }
 
+void hal9_hook_reset(void) {
+    atomic_store(&counted, 0);
+}
+
 unsigned hal9_hook_before_line(void) {
     unsigned n = atomic_fetch_add(&counted, 1) + 1;
     stop_at("HAL9OPS_TEST_STOP_BEFORE", n);

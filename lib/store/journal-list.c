@@ -54,19 +54,24 @@ hal9_status hal9_journal_list(struct hal9_state *s, struct hal9_strv *ret_ids,
 
 enum stage { NO_FILE, NO_LINE, BEGUN, ENDED };
 
-/* How far an operation is, by its last line. Only a look: what can't be read counts as begun. */
+#define LOOK_MAX ((size_t)1 << 20)
+
+/* How far an operation is, by its last whole line. Only a look: what can't be read counts as
+ * begun. */
 static enum stage stage_of(const char *path) {
-    _cleanup_buf_ struct hal9_buf line = {0};
-    hal9_status status = hal9_file_tail(path, 0, 1, (size_t)1 << 20, &line, NULL);
+    _cleanup_buf_ struct hal9_buf tail = {0};
+    hal9_status status = hal9_file_tail(path, 0, 2, LOOK_MAX, &tail, NULL);
     if (status == HAL9_E_NOT_FOUND)
         return NO_FILE;
     if (status != HAL9_OK)
         return BEGUN;
-    if (line.len == 0)
-        return NO_LINE;
+    char *newline = tail.len > 0 ? memrchr(tail.data, '\n', tail.len) : NULL;
+    if (!newline)
+        return tail.len < LOOK_MAX ? NO_LINE : BEGUN;
+    char *before = memrchr(tail.data, '\n', (size_t)(newline - tail.data));
+    const char *line = before ? before + 1 : tail.data;
     _cleanup_json_ cJSON *object = NULL;
-    bool ended = line.data[line.len - 1] == '\n' &&
-                 hal9_json_parse(line.data, line.len - 1, &object, NULL) == HAL9_OK &&
+    bool ended = hal9_json_parse(line, (size_t)(newline - line), &object, NULL) == HAL9_OK &&
                  hal9_streq(hal9_json_str(object, "type"), "end");
     return ended ? ENDED : BEGUN;
 }

@@ -83,6 +83,7 @@ bool hal9_journal_flocked(int fd);
 #ifdef HAL9_TEST_HOOKS
 unsigned hal9_hook_before_line(void); /* the number of the line that is about to be written */
 void hal9_hook_after_line(unsigned n);
+void hal9_hook_reset(void); /* counts anew */
 #else
 static inline unsigned hal9_hook_before_line(void) {
     return 0;
