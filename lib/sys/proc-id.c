@@ -90,3 +90,14 @@ const char *hal9_proc_untouchable(const struct hal9_proc *p) {
         return "it is systemd";
     return NULL;
 }
+
+void hal9_proc_capture_clear(struct hal9_proc_capture *c) {
+    free(c->exe);
+    hal9_strv_free(&c->argv);
+    hal9_strv_free(&c->env);
+    free(c->cwd);
+    free(c->groups);
+    free(c->stdout_path);
+    free(c->stderr_path);
+    *c = (struct hal9_proc_capture){0};
+}

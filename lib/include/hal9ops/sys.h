@@ -110,6 +110,9 @@ struct hal9_proc_capture {
     /* what its stdout and stderr are, when they are regular files or /dev/null; else NULL */
     char *stdout_path;
     char *stderr_path;
+    /* it shows a title in place of its arguments (nginx: master process ...): argv is that title, and it can't be
+     * started again as it was */
+    bool shows_title;
 };
 /* Reads all of that of a living process, while it is still the one that id names. */
 HAL9_API hal9_status hal9_proc_capture(const struct hal9_proc_id *id, struct hal9_proc_capture *ret,
@@ -300,10 +303,11 @@ HAL9_API void hal9_run_result_clear(struct hal9_run_result *r);
 enum hal9_detach { HAL9_DETACH_NONE, HAL9_DETACH_CGROUP, HAL9_DETACH_SCOPE };
 /* What can be had here for this user; *ret_why (fresh) says why not more. */
 HAL9_API enum hal9_detach hal9_detach_available(char **ret_why);
-/* Moves a gated child to a transient systemd scope hal9-NAME.scope, or to the cgroup hal9ops/NAME. */
+/* Moves a gated child to a transient systemd scope hal9-NAME.scope (joining it where it lives on), or to the cgroup
+ * hal9ops/NAME; what names of units don't allow is escaped. When that fails it stays where it is. */
 HAL9_API hal9_status hal9_detach_move(enum hal9_detach how, const char *name, pid_t pid,
                                       struct hal9_error *err);
-/* The processes in that place now, besides none: appends pids. */
+/* The processes in that place now: appends pids, none where there is no such place. *ret is the caller's to free. */
 HAL9_API hal9_status hal9_detach_pids(const char *name, pid_t **ret, size_t *ret_n,
                                       struct hal9_error *err);
 
@@ -351,7 +355,7 @@ HAL9_API hal9_status hal9_host_pressure(const char *what, double ret_some[3],
                                         struct hal9_error *err);
 HAL9_API hal9_status hal9_host_open_files(uint64_t *ret_open, uint64_t *ret_max,
                                           struct hal9_error *err);
-/* available: to this user */
+/* available, inodes_free: to users other than root, as df tells; inodes 0: the file system has no limit */
 struct hal9_disk {
     uint64_t total, available, inodes, inodes_free;
     bool read_only;

@@ -119,3 +119,23 @@ int hal9_cgroup_pids(int dir, pid_t **pids, size_t *n, size_t *cap) {
     }
     return 0;
 }
+
+int hal9_cgroup_each(int dir, int depth, pid_t **pids, size_t *n, size_t *cap) {
+    if (hal9_cgroup_pids(dir, pids, n, cap) < 0 && errno != EOPNOTSUPP && errno != ENODEV)
+        return -1; /* EOPNOTSUPP: a threaded cgroup; ENODEV: removed meanwhile */
+    int copy = depth > 0 ? fcntl(dir, F_DUPFD_CLOEXEC, 3) : -1;
+    DIR *list = copy >= 0 ? fdopendir(copy) : NULL;
+    if (!list)
+        return depth > 0 ? -1 : 0;
+    int failed = 0;
+    struct dirent *entry;
+    while (failed == 0 && (entry = readdir(list))) {
+        if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+            continue;
+        _cleanup_close_ int sub = openat(dir, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (sub >= 0)
+            failed = hal9_cgroup_each(sub, depth - 1, pids, n, cap);
+    }
+    closedir(list);
+    return failed;
+}

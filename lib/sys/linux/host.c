@@ -40,6 +40,8 @@ static void look(void) {
         copy(machine_id, sizeof(machine_id), machine);
     else
         first_line("/etc/machine-id", machine_id, sizeof(machine_id));
+    if (strcmp(machine_id, "uninitialized") == 0) /* first boot, machine-id(5) */
+        machine_id[0] = '\0';
     if (!machine_id[0])
         first_line("/var/lib/dbus/machine-id", machine_id, sizeof(machine_id));
     first_line("/proc/sys/kernel/random/boot_id", boot_id, sizeof(boot_id));

@@ -49,5 +49,7 @@ char *hal9_cgroup_mount_of_text(const char *text);
 int hal9_cgroup_open(const char *mount, uint64_t id);
 /* The pids in an open cgroup directory, appended. -1 and errno. */
 int hal9_cgroup_pids(int dir, pid_t **pids, size_t *n, size_t *cap);
+/* The same of the cgroups below it, too, `depth` levels down. */
+int hal9_cgroup_each(int dir, int depth, pid_t **pids, size_t *n, size_t *cap);
 
 #endif

@@ -1,0 +1,111 @@
+/* Facts about this host's resources. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "sys/linux/linux-internal.h"
+
+enum { FACTS_MAX = 65536 };
+
+/* A small file of the kernel's, whole. */
+static hal9_status read_facts(const char *path, struct hal9_buf *ret, struct hal9_error *err) {
+    if (hal9_procfs_read(AT_FDCWD, path, FACTS_MAX, ret) < 0)
+        return hal9_error_errno(err, errno, "cannot read %s", path);
+    hal9_buf_puts(ret, ""); /* a string even when it is empty */
+    return HAL9_OK;
+}
+
+/* "Name:   123 kB" in bytes. */
+static bool kib_of(const char *text, const char *name, uint64_t *ret) {
+    size_t len = strlen(name);
+    for (const char *line = text; line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        unsigned long long kib;
+        if (strncmp(line, name, len) == 0 && line[len] == ':' &&
+            sscanf(line + len + 1, "%llu", &kib) == 1) {
+            *ret = kib * 1024;
+            return true;
+        }
+    }
+    return false;
+}
+
+hal9_status hal9_host_memory(struct hal9_memory *ret, struct hal9_error *err) {
+    _cleanup_buf_ struct hal9_buf text = {0};
+    hal9_status status = read_facts("/proc/meminfo", &text, err);
+    if (status != HAL9_OK)
+        return status;
+    struct hal9_memory m = {0};
+    if (!kib_of(text.data, "MemTotal", &m.total) ||
+        !kib_of(text.data, "MemAvailable", &m.available))
+        return hal9_error_set(err, HAL9_E_UNSUPPORTED,
+                              "/proc/meminfo doesn't tell MemAvailable; it needs Linux 3.14");
+    kib_of(text.data, "SwapTotal", &m.swap_total);
+    kib_of(text.data, "SwapFree", &m.swap_free);
+    *ret = m;
+    return HAL9_OK;
+}
+
+hal9_status hal9_host_load(double ret[3], unsigned *ret_cpus, struct hal9_error *err) {
+    double load[3];
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    if (getloadavg(load, 3) != 3 || cpus < 1)
+        return hal9_error_set(err, HAL9_E_UNKNOWN,
+                              "the load of this host can't be told: /proc/loadavg is not readable");
+    memcpy(ret, load, sizeof(load));
+    *ret_cpus = (unsigned)cpus;
+    return HAL9_OK;
+}
+
+hal9_status hal9_host_pressure(const char *what, double ret_some[3], struct hal9_error *err) {
+    if (strcmp(what, "cpu") != 0 && strcmp(what, "memory") != 0 && strcmp(what, "io") != 0)
+        return hal9_error_set(err, HAL9_E_USAGE,
+                              "'%s' has no pressure: it must be cpu, memory or io", what);
+    char path[32];
+    snprintf(path, sizeof(path), "/proc/pressure/%s", what);
+    _cleanup_buf_ struct hal9_buf text = {0};
+    if (hal9_procfs_read(AT_FDCWD, path, FACTS_MAX, &text) < 0) {
+        if (errno != ENOENT && errno != EOPNOTSUPP)
+            return hal9_error_errno(err, errno, "cannot read %s", path);
+        hal9_error_set(err, HAL9_E_UNSUPPORTED, "this kernel keeps no pressure figures");
+        hal9_error_hint(err, "boot it with psi=1");
+        return HAL9_E_UNSUPPORTED;
+    }
+    double some[3];
+    if (!text.data ||
+        sscanf(text.data, "some avg10=%lf avg60=%lf avg300=%lf", &some[0], &some[1], &some[2]) != 3)
+        return hal9_error_set(err, HAL9_E_UNKNOWN, "%s has an unknown form", path);
+    memcpy(ret_some, some, sizeof(some));
+    return HAL9_OK;
+}
+
+hal9_status hal9_host_open_files(uint64_t *ret_open, uint64_t *ret_max, struct hal9_error *err) {
+    _cleanup_buf_ struct hal9_buf text = {0};
+    hal9_status status = read_facts("/proc/sys/fs/file-nr", &text, err);
+    if (status != HAL9_OK)
+        return status;
+    unsigned long long allocated;
+    unsigned long long unused;
+    unsigned long long max;
+    if (sscanf(text.data, "%llu %llu %llu", &allocated, &unused, &max) != 3)
+        return hal9_error_set(err, HAL9_E_UNKNOWN, "/proc/sys/fs/file-nr has an unknown form");
+    *ret_open = allocated - unused;
+    *ret_max = max;
+    return HAL9_OK;
+}
+
+hal9_status hal9_host_disk(const char *path, struct hal9_disk *ret, struct hal9_error *err) {
+    struct statvfs st;
+    if (HAL9_RETRY(statvfs(path, &st)) < 0)
+        return hal9_error_errno(err, errno, "cannot look at the file system of %s", path);
+    *ret = (struct hal9_disk){.total = (uint64_t)st.f_blocks * st.f_frsize,
+                              .available = (uint64_t)st.f_bavail * st.f_frsize,
+                              .inodes = st.f_files,
+                              .inodes_free = st.f_favail,
+                              .read_only = st.f_flag & ST_RDONLY};
+    return HAL9_OK;
+}
