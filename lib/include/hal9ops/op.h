@@ -213,7 +213,8 @@ struct hal9_op_result {
     bool nothing;      /* the plan was empty, or every step was already so */
     char *failed_step; /* name of the first that failed */
     char *failed_kind;
-    /* why nothing was to do, where that isn't plain: "already undone by 01jd..."; NULL */
+    /* why nothing was to do, where that isn't plain: "already undone by 01jd..."; what an abort found;
+     * NULL */
     char *why;
     struct hal9_error error; /* its error */
     cJSON *detail;           /* its detail */
@@ -237,7 +238,8 @@ HAL9_API hal9_status hal9_op_resume(const struct hal9_op_env *env, const char *i
  * and was not itself undone; HAL9_E_DRIFT when the world isn't as the operation left it (force "drift"). With nothing to take back: nothing. */
 HAL9_API hal9_status hal9_op_undo(const struct hal9_op_env *env, const char *id,
                                   struct hal9_op_result *ret, struct hal9_error *err);
-/* All operations of a run, newest first; stops at the first that fails. n_ret results, fresh array. */
+/* All operations of a run that changed something, newest first; stops at the first that fails.
+ * n_ret results, fresh array; set on failure, too: clear each and free it. */
 HAL9_API hal9_status hal9_op_undo_run(const struct hal9_op_env *env, const char *run,
                                       struct hal9_op_result **ret, size_t *n_ret,
                                       struct hal9_error *err);
@@ -253,8 +255,11 @@ struct hal9_op_step {
     int64_t ms;
     char *reason;
     cJSON *args, *before, *intent, *after, *detail, *notes;
-    bool passive; /* it changes nothing: a proof, a gate */
-    size_t order; /* the how-manieth to end done, from 1; 0: it didn't */
+    int version;             /* of the kind that the plan was made for */
+    bool passive;            /* it changes nothing: a proof, a gate */
+    bool warns;              /* its failure is told, and the rest goes on */
+    size_t order;            /* the how-manieth to end done, from 1; 0: it didn't */
+    struct hal9_error error; /* of a failed one */
 };
 struct hal9_op {
     char *id, *run, *by, *user, *host, *title, *service;

@@ -1,0 +1,181 @@
+/*
+ * Unfinished operations on the same things: the locks' notes and the own state directory's open marks tell of them. Notes are hints that
+ * anybody may have written: the journal decides, and one that is not there or has an end is simply past.
+ */
+#include <errno.h>
+
+#include "hal9ops/sys.h"
+#include "op/op-internal.h"
+
+void op_founds_free(struct op_founds *f) {
+    for (size_t i = 0; i < f->n; i++) {
+        free(f->v[i].id);
+        if (f->v[i].other)
+            hal9_state_close(f->v[i].other);
+    }
+    free(f->v);
+    *f = (struct op_founds){0};
+}
+
+static bool listed(const struct op_founds *f, const char *id) {
+    for (size_t i = 0; i < f->n; i++)
+        if (hal9_streq(f->v[i].id, id))
+            return true;
+    return false;
+}
+
+/* What can't be read or ended by this user is passed over only when forced. Takes why. */
+static hal9_status foreign(const struct operation *op, const char *id, const char *dir,
+                           struct hal9_error *why, struct hal9_error *err) {
+    if (op_forced(op->env, "foreign")) {
+        hal9_log(0, "operation %s in %s is left as it is: %s", id, dir, why->message);
+        hal9_error_clear(why);
+        return HAL9_OK;
+    }
+    hal9_error_set(err, HAL9_E_REFUSED,
+                   "operation %s in %s is unfinished on the same thing, and can't be settled: %s",
+                   id, dir, why->message);
+    hal9_error_hint(err, "have its user run hal9-rollback resume or abort; --force=foreign goes on "
+                         "without");
+    hal9_error_clear(why);
+    return HAL9_E_REFUSED;
+}
+
+enum past { PAST, OPEN, CANT_TELL, RUNS };
+
+static enum past look(struct hal9_state *state, const char *id, struct hal9_error *why) {
+    _cleanup_(hal9_op_clear) struct hal9_op o = {0};
+    hal9_status st = op_read(state, id, false, &o, why);
+    if (st == HAL9_E_NOT_FOUND) {
+        hal9_error_clear(why);
+        return PAST;
+    }
+    if (st != HAL9_OK)
+        return CANT_TELL;
+    if (o.state != HAL9_OP_OPEN || !op_of_this_host(o.plan))
+        return PAST;
+    return hal9_journal_running(state, id) ? RUNS : OPEN;
+}
+
+/* Takes other. */
+static hal9_status check(struct operation *op, const char *id, struct hal9_state *other,
+                         struct op_founds *ret, struct hal9_error *err) {
+    _cleanup_error_ struct hal9_error why = {0};
+    struct hal9_state *state = other ? other : op->env->state;
+    enum past past = look(state, id, &why);
+    hal9_status st = HAL9_OK;
+    if (past == OPEN) {
+        *HAL9_APPEND(ret->v, ret->n, ret->cap) = (struct op_found){hal9_strdup(id), other};
+        return HAL9_OK;
+    }
+    if (past == RUNS)
+        st = op_busy(state, id, err);
+    else if (past == CANT_TELL)
+        st = foreign(op, id, hal9_state_path(state), &why, err);
+    if (other)
+        hal9_state_close(other);
+    return st;
+}
+
+/* Another user's directory is written to only where it is one: no links to elsewhere, all of one owner. */
+static bool is_plain(const char *dir) {
+    static const char *const parts[] = {"journal", "open", "blobs"};
+    struct stat top;
+    struct stat part;
+    if (lstat(dir, &top) < 0 || !S_ISDIR(top.st_mode))
+        return false;
+    for (size_t i = 0; i < HAL9_ARRAY_LEN(parts); i++) {
+        _cleanup_free_ char *path = hal9_path_join(dir, parts[i]);
+        if (lstat(path, &part) == 0 ? !S_ISDIR(part.st_mode) || part.st_uid != top.st_uid
+                                    : errno != ENOENT)
+            return false;
+    }
+    return true;
+}
+
+static hal9_status check_note(struct operation *op, const struct hal9_lock_note *note,
+                              struct op_founds *ret, struct hal9_error *err) {
+    _cleanup_error_ struct hal9_error why = {0};
+    struct hal9_state *other = NULL;
+    if (hal9_streq(note->state_dir, hal9_state_path(op->env->state)))
+        return check(op, note->operation, NULL, ret, err);
+    hal9_status st = hal9_state_open(note->state_dir, HAL9_STATE_READ, false, &other, &why);
+    if (st == HAL9_OK) {
+        enum past past = look(other, note->operation, &why);
+        hal9_state_close(other);
+        other = NULL;
+        if (past == PAST)
+            return HAL9_OK;
+        if (past != CANT_TELL && !is_plain(note->state_dir))
+            hal9_error_set(&why, HAL9_E_REFUSED, "the directory is not a plain one");
+        else if (past != CANT_TELL)
+            hal9_state_open(note->state_dir, HAL9_STATE_WRITE, false, &other, &why);
+    }
+    if (!other)
+        return foreign(op, note->operation, note->state_dir, &why, err);
+    return check(op, note->operation, other, ret, err);
+}
+
+/* Of the own state directory: those whose plan meets this one's resources. */
+static hal9_status check_open(struct operation *op, const char *id, struct op_founds *ret,
+                              struct hal9_error *err) {
+    _cleanup_json_ cJSON *line = NULL;
+    _cleanup_strv_ struct hal9_strv theirs = {0};
+    _cleanup_error_ struct hal9_error why = {0};
+    hal9_status st = hal9_journal_first(op->env->state, id, &line, &why);
+    if (st == HAL9_E_NOT_FOUND)
+        return HAL9_OK;
+    if (st != HAL9_OK)
+        return foreign(op, id, hal9_state_path(op->env->state), &why, err);
+    hal9_json_get_strv(cJSON_GetObjectItemCaseSensitive(line, "resources"), &theirs);
+    return op_strv_meet(&theirs, &op->resources) ? check(op, id, NULL, ret, err) : HAL9_OK;
+}
+
+hal9_status op_find_unfinished(struct operation *op, const char *but, struct op_founds *ret,
+                               struct hal9_error *err) {
+    _cleanup_strv_ struct hal9_strv open = {0};
+    size_t n = op->locks ? hal9_locks_count(op->locks) : 0;
+    hal9_status st = HAL9_OK;
+    for (size_t i = 0; st == HAL9_OK && i < n; i++) {
+        const struct hal9_lock_note *note = hal9_locks_found(op->locks, i, NULL);
+        if (!note || note->ended || !note->state_dir || !hal9_id_valid(note->operation) ||
+            hal9_streq(note->operation, but) || listed(ret, note->operation))
+            continue;
+        st = check_note(op, note, ret, err);
+    }
+    if (st == HAL9_OK && op->env->state)
+        st = hal9_journal_list_open(op->env->state, &open, err);
+    for (size_t i = 0; st == HAL9_OK && i < open.n; i++)
+        if (!hal9_streq(open.v[i], but) && !listed(ret, open.v[i]))
+            st = check_open(op, open.v[i], ret, err);
+    return st;
+}
+
+static hal9_status supersede(const struct hal9_op_env *env, const char *id, const char *by,
+                             char **ret_words, struct hal9_error *err) {
+    _cleanup_operation_ struct operation op;
+    bool open = false;
+    op_init(&op, env);
+    hal9_status st = op_reopen(&op, id, &open, err);
+    if (st != HAL9_OK || !open)
+        return st;
+    st = op_settle(&op, false, ret_words, err);
+    return st == HAL9_OK ? op_write_end(&op, HAL9_OP_SUPERSEDED, by, err) : st;
+}
+
+hal9_status op_supersede(const struct hal9_op_env *env, const struct op_founds *f, const char *by,
+                         struct hal9_error *err) {
+    hal9_status st = HAL9_OK;
+    for (size_t i = 0; st == HAL9_OK && i < f->n; i++) {
+        _cleanup_free_ char *words = NULL;
+        struct hal9_op_env theirs = *env;
+        theirs.state = f->v[i].other ? f->v[i].other : env->state;
+        theirs.observer = NULL; /* its steps are not this run's */
+        st = supersede(&theirs, f->v[i].id, by, &words, err);
+        if (!words)
+            continue; /* it has come to its end meanwhile */
+        _cleanup_free_ char *what = hal9_strf("superseded: %s", words);
+        op_tell_found(env, f->v[i].id, what);
+    }
+    return st;
+}

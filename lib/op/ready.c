@@ -1,0 +1,96 @@
+/* Which step may run: the graph's order, what a failure keeps from running, and where an interruption may not stop. */
+#include "op/op-internal.h"
+
+bool op_step_ended(const struct op_step *s) {
+    return s->state != HAL9_STEP_PENDING && s->state != HAL9_STEP_RUNNING;
+}
+
+static bool has_failed(const struct op_step *s) {
+    return s->state == HAL9_STEP_FAILED || s->state == HAL9_STEP_WARNED;
+}
+
+/* Something was done that may not be left without s: what its predecessors did, or what they left as
+ * an earlier one did it. */
+static bool must_follow(const struct operation *op, const struct op_step *s) {
+    for (size_t i = 0; i < s->plan->after.n; i++) {
+        const struct op_step *p = &op->steps[s->after[i]];
+        if (!p->plan->keep_going)
+            continue;
+        if (p->state == HAL9_STEP_DONE || p->state == HAL9_STEP_WARNED)
+            return true;
+        if (p->state == HAL9_STEP_SKIPPED && p->committed)
+            return true;
+    }
+    return false;
+}
+
+void op_commit_loaded(struct operation *op) {
+    for (bool again = true; again;) {
+        again = false;
+        for (size_t i = 0; i < op->plan.n; i++) {
+            struct op_step *s = &op->steps[i];
+            if (!s->committed && must_follow(op, s))
+                s->committed = again = true;
+        }
+    }
+}
+
+enum verdict { WAIT, READY, BARRED, NEEDLESS };
+
+/* A step that runs on a failure: needless when what it is for went well, or was never begun. */
+static enum verdict for_failure(const struct operation *op, const struct op_step *s) {
+    const struct op_step *of = &op->steps[s->when_failed];
+    if (!op_step_ended(of))
+        return WAIT;
+    return has_failed(of) ? READY : NEEDLESS;
+}
+
+static enum verdict judge(const struct operation *op, const struct op_step *s) {
+    enum verdict v = s->when_failed == OP_NONE ? READY : for_failure(op, s);
+    if (v != READY)
+        return v;
+    for (size_t i = 0; i < s->plan->after.n; i++) {
+        const struct op_step *p = &op->steps[s->after[i]];
+        if (!op_step_ended(p))
+            return WAIT;
+        if (p->state == HAL9_STEP_FAILED && p->index != s->when_failed)
+            v = BARRED;
+        if (p->state == HAL9_STEP_NOT_RUN && !p->needless)
+            v = BARRED;
+    }
+    return v;
+}
+
+/* Whoever comes after a needless step goes on, unless what it was for wasn't reached either. */
+static void leave_out(struct operation *op, struct op_step *s, enum verdict v) {
+    s->state = HAL9_STEP_NOT_RUN;
+    if (v == NEEDLESS) {
+        const struct op_step *of = &op->steps[s->when_failed];
+        s->needless = of->state != HAL9_STEP_NOT_RUN || of->needless;
+    }
+    if (s->when_failed == OP_NONE)
+        op_tell_step(op, s, HAL9_STEP_NOT_RUN);
+}
+
+struct op_step *op_next_ready(struct operation *op, enum op_pace pace) {
+    for (bool again = true; again;) {
+        again = false;
+        for (size_t i = 0; i < op->plan.n; i++) {
+            struct op_step *s = &op->steps[i];
+            if (s->state != HAL9_STEP_PENDING || s->parked)
+                continue;
+            enum verdict v = judge(op, s);
+            if (v == WAIT)
+                continue;
+            if (v != READY) {
+                leave_out(op, s, v);
+                again = true;
+                continue;
+            }
+            s->committed = must_follow(op, s);
+            if (pace == OP_ALL || (pace == OP_COMMITTED && s->committed))
+                return s;
+        }
+    }
+    return NULL;
+}
