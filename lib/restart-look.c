@@ -1,0 +1,183 @@
+/* What is to be restarted: what runs, how it is, and what stands in the way. */
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "restart-internal.h"
+
+void hal9_restart_findings_clear(struct hal9_restart_findings *f) {
+    for (size_t i = 0; i < f->n; i++) {
+        hal9_service_ref_clear(&f->v[i].ref);
+        hal9_error_clear(&f->v[i].refusal);
+        free(f->v[i].words);
+        free(f->v[i].ill);
+        free(f->v[i].end_words);
+    }
+    free(f->v);
+    memset(f, 0, sizeof(*f));
+}
+
+const struct hal9_restart_finding *hal9_restart_find(const struct hal9_restart_findings *f,
+                                                     const char *service) {
+    for (size_t i = 0; i < f->n; i++)
+        if (hal9_streq(f->v[i].service->name, service))
+            return &f->v[i];
+    return NULL;
+}
+
+hal9_status hal9_restart_running(const struct hal9_restart *r, struct hal9_restart_finding *f,
+                                 struct hal9_error *err) {
+    struct hal9_proc *procs = NULL;
+    size_t n = 0;
+    hal9_status st;
+
+    hal9_service_ref_clear(&f->ref);
+    st = hal9_config_ref(f->service, r->state, &f->ref, err);
+    if (st == HAL9_OK)
+        st = hal9_service_procs(&f->ref, &procs, &n, NULL, err);
+    if (st != HAL9_OK)
+        return st;
+    f->running = n > 0;
+    f->pid = n > 0 ? procs[0].id.pid : 0;
+    free(f->words);
+    if (n == 0) {
+        f->words = hal9_strf("%s is not running", f->service->name);
+    } else {
+        char clock[16];
+
+        hal9_time_clock(procs[0].started_ms, clock);
+        f->words =
+            hal9_strf("%s is running (pid %d, since %s)", f->service->name, (int)f->pid, clock);
+    }
+    for (size_t i = 0; i < n; i++)
+        hal9_proc_clear(&procs[i]);
+    free(procs);
+    return HAL9_OK;
+}
+
+/* Whether it may be left alone: it runs and is healthy. */
+static hal9_status leave_healthy(const struct hal9_restart *r, struct hal9_restart_finding *f,
+                                 struct hal9_error *err) {
+    enum hal9_restart_health how;
+    _cleanup_free_ char *reason = NULL;
+    hal9_status st;
+
+    if (!f->running || !r->only_if_down || hal9_strv_has(&r->regardless, f->service->name))
+        return HAL9_OK;
+    st = hal9_restart_health(r, f->service, &f->ref, &how, &reason, err);
+    if (st != HAL9_OK)
+        return st;
+    if (how == HAL9_RESTART_WELL)
+        f->answer = HAL9_RESTART_HEALTHY;
+    if (how == HAL9_RESTART_ILL)
+        f->ill = HAL9_TAKE_PTR(reason);
+    if (how != HAL9_RESTART_UNSURE)
+        return HAL9_OK;
+    hal9_error_set(err, HAL9_E_UNKNOWN,
+                   "%s runs (pid %d), but whether it is healthy is not known: %s", f->service->name,
+                   (int)f->pid, reason);
+    hal9_error_hint(err, "to restart it all the same: hal9-restart %s", f->service->name);
+    return HAL9_E_UNKNOWN;
+}
+
+/* A dependency that isn't restarted must be healthy. Where the service is down, only a failure keeps
+ * it so: what is not known is no reason to leave it down. */
+static hal9_status dependency(const struct hal9_restart *r, const struct hal9_restart_finding *f,
+                              const char *name, struct hal9_error *err) {
+    const struct hal9_service *d = hal9_config_service(r->config, name);
+    struct hal9_service_ref ref = {0};
+    enum hal9_restart_health how = HAL9_RESTART_WELL;
+    _cleanup_free_ char *reason = NULL;
+    hal9_status st = d ? hal9_config_ref(d, r->state, &ref, err) : HAL9_OK;
+
+    if (d && st == HAL9_OK)
+        st = hal9_restart_health(r, d, &ref, &how, &reason, err);
+    hal9_service_ref_clear(&ref);
+    if (st != HAL9_OK || how == HAL9_RESTART_WELL || (how == HAL9_RESTART_UNSURE && !f->running))
+        return st;
+    if (how == HAL9_RESTART_ILL)
+        hal9_error_set(err, HAL9_E_REFUSED, "blocked: %s, which %s depends on, is not healthy: %s",
+                       name, f->service->name, reason);
+    else
+        hal9_error_set(err, HAL9_E_REFUSED,
+                       "blocked: whether %s, which %s depends on, is healthy is not known: %s",
+                       name, f->service->name, reason);
+    hal9_error_hint(err, "hal9-health %s -v; to go on all the same: --yes --force=depends", name);
+    return HAL9_E_REFUSED;
+}
+
+static hal9_status dependencies(const struct hal9_restart *r,
+                                const struct hal9_restart_findings *all,
+                                const struct hal9_restart_finding *f, struct hal9_error *err) {
+    for (size_t i = 0; i < f->service->depends.n && !r->ignore_depends; i++) {
+        const char *name = f->service->depends.v[i];
+        const struct hal9_restart_finding *other = hal9_restart_find(all, name);
+
+        if (other && other->answer != HAL9_RESTART_REFUSED)
+            continue;
+        hal9_status st = dependency(r, f, name, err);
+
+        if (st != HAL9_OK)
+            return st;
+    }
+    return HAL9_OK;
+}
+
+static hal9_status look_one(const struct hal9_restart *r, const struct hal9_restart_findings *all,
+                            struct hal9_restart_finding *f, struct hal9_error *err) {
+    hal9_status st = hal9_restart_running(r, f, err);
+
+    if (st == HAL9_OK)
+        st = hal9_restart_can_start(f->service, err);
+    if (st == HAL9_OK)
+        st = leave_healthy(r, f, err);
+    if (st != HAL9_OK || f->answer == HAL9_RESTART_HEALTHY)
+        return st;
+    st = hal9_restart_ready(f->service, err);
+    if (st == HAL9_OK)
+        st = hal9_restart_ports_ours(f, err);
+    return st == HAL9_OK ? dependencies(r, all, f, err) : st;
+}
+
+/* What keeps one service from being restarted, as opposed to what ends the looking. */
+static bool is_refusal(hal9_status st) {
+    return st == HAL9_E_REFUSED || st == HAL9_E_UNKNOWN || st == HAL9_E_CONFIG ||
+           st == HAL9_E_UNSUPPORTED;
+}
+
+static hal9_status look_all(const struct hal9_restart *r, const struct hal9_service **order,
+                            size_t n, struct hal9_restart_findings *ret, struct hal9_error *err) {
+    for (size_t i = 0; i < n; i++) {
+        struct hal9_restart_finding f = {.service = order[i]};
+        hal9_status st = look_one(r, ret, &f, &f.refusal);
+
+        if (is_refusal(st))
+            f.answer = HAL9_RESTART_REFUSED;
+        *HAL9_APPEND(ret->v, ret->n, ret->cap) = f;
+        if (st != HAL9_OK && !is_refusal(st))
+            return hal9_error_move(err, &ret->v[i].refusal);
+    }
+    return HAL9_OK;
+}
+
+hal9_status hal9_restart_look(const struct hal9_restart *r, struct hal9_restart_findings *ret,
+                              struct hal9_error *err) {
+    struct hal9_restart_findings found = {0};
+    const struct hal9_service *s;
+    size_t n;
+
+    for (size_t i = 0; i < r->services.n; i++) {
+        hal9_status st = hal9_config_need_service(r->config, r->services.v[i], &s, err);
+
+        if (st != HAL9_OK)
+            return st;
+    }
+    _cleanup_free_ const struct hal9_service **order =
+        hal9_config_order(r->config, &r->services, &n);
+    hal9_status st = look_all(r, order, n, &found, err);
+
+    if (st == HAL9_OK)
+        *ret = found;
+    else
+        hal9_restart_findings_clear(&found);
+    return st;
+}
