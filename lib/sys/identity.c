@@ -73,7 +73,6 @@ static char *link_target(const char *path) {
 static bool find_releases(const char *wanted, struct releases *ret) {
     _cleanup_free_ char *path = hal9_strdup(wanted);
     for (char *slash = strrchr(path, '/'); slash && slash > path; slash = strrchr(path, '/')) {
-        size_t len = (size_t)(slash - path);
         *slash = '\0';
         _cleanup_free_ char *target = link_target(path);
         if (!target)
@@ -85,7 +84,7 @@ static bool find_releases(const char *wanted, struct releases *ret) {
         const char *link = hal9_path_base(path);
         ret->prefix = hal9_strdup(hal9_startswith(last + 1, link) ? link : "");
         ret->folder = HAL9_TAKE_PTR(target);
-        ret->within = wanted + len + 1;
+        ret->within = wanted + strlen(path) + 1;
         return true;
     }
     return false;

@@ -1,10 +1,14 @@
 /* Processes: reading, telling apart, names; on real ones. */
 #include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -185,6 +189,70 @@ static void gone_zombies_and_reused_pids(void **state) {
     assert_int_equal(hal9_proc_signal(fd, &id, SIGTERM, NULL), HAL9_E_NOT_FOUND);
     assert_int_equal(hal9_proc_read(pid, HAL9_PROC_ALL, &p, &err), HAL9_E_NOT_FOUND);
     close(fd);
+}
+
+/* A child with this very pid, which must be free. */
+static pid_t fork_as(pid_t pid) {
+    struct clone_args args = {
+        .exit_signal = SIGCHLD, .set_tid = (uint64_t)(uintptr_t)&pid, .set_tid_size = 1};
+    pid_t got = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+    if (got == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (;;)
+            pause();
+    }
+    return got;
+}
+
+/* As PID 1 of a namespace: 42 is started, ends, and a stranger gets its pid. 0: all is told right. */
+static int reuse_a_pid(void) {
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("proc", "/proc", "proc", 0, NULL) != 0)
+        return 77;
+    struct hal9_proc_id id;
+    int old_fd = -1;
+    int fd = -1;
+    pid_t pid = fork_as(42);
+    if (pid != 42 || hal9_platform_proc_id(pid, &id, NULL) != HAL9_OK ||
+        hal9_proc_open(&id, &old_fd, NULL) != HAL9_OK)
+        return 77;
+    finish(pid);
+    struct hal9_proc_id stranger;
+    hal9_wait_fd(-1, hal9_mono_ms() + 30, -1, NULL); /* start times tick every 10 ms */
+    if (fork_as(42) != 42 || hal9_platform_proc_id(42, &stranger, NULL) != HAL9_OK)
+        return 1;
+    if (stranger.start == id.start)
+        return 5;
+    if (hal9_proc_alive(&id) != HAL9_GONE || hal9_proc_alive(&stranger) != HAL9_ALIVE)
+        return 2;
+    if (hal9_proc_open(&id, &fd, NULL) != HAL9_E_NOT_FOUND)
+        return 3;
+    /* a descriptor from before never reaches the stranger */
+    if (hal9_proc_signal(old_fd, &id, SIGKILL, NULL) != HAL9_E_NOT_FOUND ||
+        hal9_proc_alive(&stranger) != HAL9_ALIVE)
+        return 4;
+    finish(42);
+    return 0;
+}
+
+static void a_reused_pid_is_a_stranger(void **state) {
+    (void)state;
+    pid_t keeper = fork();
+    if (keeper == 0) {
+        if (unshare(CLONE_NEWPID | CLONE_NEWNS) != 0)
+            _exit(77);
+        pid_t init = fork();
+        if (init == 0)
+            _exit(reuse_a_pid());
+        int status;
+        waitpid(init, &status, 0);
+        _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 99);
+    }
+    int status;
+    waitpid(keeper, &status, 0);
+    if (WEXITSTATUS(status) == 77)
+        skip();
+    assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 /* A directory of /proc stays with its process, even when that has ended. */
@@ -386,6 +454,7 @@ int main(void) {
         cmocka_unit_test(reads_odd_comm_and_empty_cmdline),
         cmocka_unit_test(reads_huge_and_blank_arguments),
         cmocka_unit_test(gone_zombies_and_reused_pids),
+        cmocka_unit_test(a_reused_pid_is_a_stranger),
         cmocka_unit_test(an_open_directory_pins_the_process),
         cmocka_unit_test(walks_all),
         cmocka_unit_test(some_are_untouchable),
