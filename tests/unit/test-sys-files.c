@@ -300,6 +300,27 @@ static void faults_by_name_and_onward(void **state) {
     unlink(path);
 }
 
+/* What the environment asks for reaches a process from its start. */
+static void counts_points_for_the_environment(void **state) {
+    (void)state;
+    NEEDS_HOOKS();
+    _cleanup_free_ char *path = in_dir("counted");
+    _cleanup_free_ char *count = in_dir("count");
+    _cleanup_free_ char *spec = hal9_strf("count:%s", count);
+    fflush(NULL); /* the child must not write what waits here */
+    pid_t pid = fork();
+    if (pid == 0) {
+        hal9_fault_setup(spec);
+        exit(hal9_file_write(path, "a", 1, 0600, NULL) == HAL9_OK ? 0 : 1);
+    }
+    int status;
+    waitpid(pid, &status, 0);
+    assert_int_equal(status, 0);
+    assert_content(count, "6\n");
+    unlink(path);
+    unlink(count);
+}
+
 static void users(void **state) {
     (void)state;
     struct hal9_user u = {0};
@@ -332,6 +353,7 @@ int main(void) {
         cmocka_unit_test(canonical_paths),
         cmocka_unit_test(joins),
         cmocka_unit_test(faults_by_name_and_onward),
+        cmocka_unit_test(counts_points_for_the_environment),
         cmocka_unit_test(users),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

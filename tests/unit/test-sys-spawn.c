@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,8 +92,8 @@ static void closes_descriptors_and_resets_signals(void **state) {
     sigaddset(&mask, SIGUSR1);
     sigprocmask(SIG_BLOCK, &mask, &before);
     struct hal9_spawn s = {0};
-    _cleanup_free_ char *fds = sh(&s, "ls /proc/$$/fd | tr '\\n' ' '");
-    assert_string_equal(fds, "0 1 2 ");
+    _cleanup_free_ char *fds = sh(&s, "exec ls /proc/self/fd"); /* 3 is its own, of that folder */
+    assert_string_equal(fds, "0\n1\n2\n3\n");
     _cleanup_free_ char *signals =
         sh(&s, "grep -E '^Sig(Blk|Ign):' /proc/self/status | tr -d '\\n'");
     assert_string_equal(signals, "SigBlk:\t0000000000000000SigIgn:\t0000000000000000");
@@ -365,6 +366,44 @@ static void gate_dies_with_the_parent(void **state) {
     close(ends[1]);
 }
 
+/* Many at once: no child keeps another's gate or report open, none gets another's descriptors. */
+static void *spawn_many(void *arg) {
+    (void)arg;
+    const char *argv[] = {"ls", "/proc/self/fd", NULL}; /* 3 is its own, of that folder */
+    for (int i = 0; i < 15; i++) {
+        struct hal9_spawn gated = {.argv = argv, .stdio = {-1, -1, -1}, .gated = true};
+        struct hal9_spawn plain = {.argv = argv, .stdio = {-1, -1, -1}};
+        struct hal9_child c = HAL9_CHILD_INIT;
+        struct hal9_run_result r = {0};
+        int code = -1;
+        if (hal9_spawn(&gated, &c, NULL) != HAL9_OK)
+            return "a gated child did not start";
+        if (hal9_run(&plain, 20000, -1, 1000, &r, NULL) != HAL9_OK ||
+            strcmp(r.out.data, "0\n1\n2\n3\n") != 0)
+            return "a child had foreign descriptors";
+        hal9_run_result_clear(&r);
+        close(c.gate_fd);
+        c.gate_fd = -1;
+        if (hal9_child_wait(&c, hal9_mono_ms() + 20000, -1, &code, NULL) != HAL9_OK || code != 125)
+            return "a child did not see its gate shut";
+        hal9_child_clear(&c);
+    }
+    return NULL;
+}
+
+static void threads_do_not_mix(void **state) {
+    (void)state;
+    pthread_t threads[4];
+    for (size_t i = 0; i < HAL9_ARRAY_LEN(threads); i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, spawn_many, NULL), 0);
+    for (size_t i = 0; i < HAL9_ARRAY_LEN(threads); i++) {
+        void *wrong;
+        pthread_join(threads[i], &wrong);
+        if (wrong)
+            fail_msg("%s", (const char *)wrong);
+    }
+}
+
 static void timeout_kills_the_group(void **state) {
     (void)state;
     _cleanup_free_ char *pid_file = hal9_path_join(dir, "pid");
@@ -456,6 +495,7 @@ int main(void) {
         cmocka_unit_test(gate_opens),
         cmocka_unit_test(gate_stays_shut),
         cmocka_unit_test(gate_dies_with_the_parent),
+        cmocka_unit_test(threads_do_not_mix),
         cmocka_unit_test(timeout_kills_the_group),
         cmocka_unit_test(cancel_ends_a_run),
         cmocka_unit_test(does_not_wait_for_grandchildren),
