@@ -14,14 +14,16 @@ void op_founds_free(struct op_founds *f) {
             hal9_state_close(f->v[i].other);
     }
     free(f->v);
+    hal9_strv_free(&f->seen);
     *f = (struct op_founds){0};
 }
 
-static bool listed(const struct op_founds *f, const char *id) {
-    for (size_t i = 0; i < f->n; i++)
-        if (hal9_streq(f->v[i].id, id))
-            return true;
-    return false;
+/* Notes of several things may tell of the same operation, and so may its open mark. */
+static bool first_time(struct op_founds *f, const char *id) {
+    if (hal9_strv_has(&f->seen, id))
+        return false;
+    hal9_strv_add(&f->seen, id);
+    return true;
 }
 
 /* What can't be read or ended by this user is passed over only when forced. Takes why. */
@@ -139,14 +141,14 @@ hal9_status op_find_unfinished(struct operation *op, const char *but, struct op_
     for (size_t i = 0; st == HAL9_OK && i < n; i++) {
         const struct hal9_lock_note *note = hal9_locks_found(op->locks, i, NULL);
         if (!note || note->ended || !note->state_dir || !hal9_id_valid(note->operation) ||
-            hal9_streq(note->operation, but) || listed(ret, note->operation))
+            hal9_streq(note->operation, but) || !first_time(ret, note->operation))
             continue;
         st = check_note(op, note, ret, err);
     }
     if (st == HAL9_OK && op->env->state)
         st = hal9_journal_list_open(op->env->state, &open, err);
     for (size_t i = 0; st == HAL9_OK && i < open.n; i++)
-        if (!hal9_streq(open.v[i], but) && !listed(ret, open.v[i]))
+        if (!hal9_streq(open.v[i], but) && first_time(ret, open.v[i]))
             st = check_open(op, open.v[i], ret, err);
     return st;
 }

@@ -196,6 +196,7 @@ struct op_found {
 struct op_founds {
     struct op_found *v;
     size_t n, cap;
+    struct hal9_strv seen; /* ids that were looked at */
 };
 /* All but the one named (NULL-able). */
 hal9_status op_find_unfinished(struct operation *op, const char *but, struct op_founds *ret,

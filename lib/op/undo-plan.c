@@ -63,9 +63,12 @@ static hal9_status add_inverse(struct hal9_step_ctx *c, struct hal9_plan *plan,
     }
     _cleanup_free_ char *name = inverse_name(plan, s->plan->name);
     const char *previous = plan->n > 0 ? plan->steps[plan->n - 1]->name : NULL;
-    struct hal9_step *inverse =
-        title ? hal9_plan_step(plan, name, kind, args, "%s", title)
-              : hal9_plan_step(plan, name, kind, args, "undo: %s", s->plan->title);
+    const struct hal9_step_kind *k = hal9_kind_find(c->op->env->kinds, kind);
+    struct hal9_step *inverse = hal9_plan_step(plan, name, kind, args, NULL);
+    if (title)
+        inverse->title = HAL9_TAKE_PTR(title);
+    else if (!k || !k->describe)
+        inverse->title = hal9_strf("undo: %s", s->plan->title);
     if (previous)
         hal9_step_after(inverse, previous);
     return HAL9_OK;

@@ -134,6 +134,8 @@ static inline hal9_status file_invert(struct hal9_step_ctx *c, const cJSON *befo
     *ret_kind = "file.set";
     *ret_args = cJSON_Duplicate(args, true);
     cJSON_DeleteItemFromObjectCaseSensitive(*ret_args, "value");
+    cJSON_DeleteItemFromObjectCaseSensitive(*ret_args, "die"); /* once is enough */
+    cJSON_DeleteItemFromObjectCaseSensitive(*ret_args, "via");
     cJSON_AddItemToObject(*ret_args, "value",
                           cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(before, "value"), true));
     return HAL9_OK;
