@@ -5,8 +5,29 @@
 #include "base/cleanup.h"
 #include "store/store-internal.h"
 
-/* Whether a cgroup's path leads through the place: .../hal9-NAME.scope or .../hal9ops/NAME. */
-static bool in_place(const char *cgroup, const char *place) {
+/* The processes that sys finds in a service's place now. */
+struct placed {
+    pid_t *v;
+    size_t n;
+    bool unknown; /* could not be looked up */
+};
+
+static void placed_clear(struct placed *p) {
+    free(p->v);
+}
+
+static hal9_status placed_find(const struct hal9_service_ref *r, struct placed *ret,
+                               struct hal9_error *err) {
+    if (!r->place)
+        return HAL9_OK;
+    hal9_status status = hal9_detach_pids(r->place, &ret->v, &ret->n, err);
+    ret->unknown = status != HAL9_OK;
+    return status;
+}
+
+/* Whether a cgroup's path leads through the place: .../hal9-NAME.scope or .../hal9ops/NAME. That
+ * finds another user's places, too, which sys doesn't look for. */
+static bool leads_through(const char *cgroup, const char *place) {
     if (!cgroup || !place)
         return false;
     _cleanup_free_ char *scope = hal9_strf("/hal9-%s.scope", place);
@@ -21,22 +42,28 @@ static bool in_place(const char *cgroup, const char *place) {
     return false;
 }
 
+static bool in_place(const struct hal9_service_ref *r, const struct placed *placed,
+                     const struct hal9_proc *p) {
+    for (size_t i = 0; i < placed->n; i++)
+        if (placed->v[i] == p->id.pid)
+            return true;
+    return leads_through(p->cgroup, r->place) || (r->unit && hal9_streq(r->unit, p->unit));
+}
+
 /* descends: whether it comes from the recorded process. */
-static enum hal9_service_match match(const struct hal9_service_ref *r, const struct hal9_proc *p,
-                                     bool descends) {
-    if (in_place(p->cgroup, r->place) || (r->unit && hal9_streq(r->unit, p->unit)))
+static enum hal9_service_match match(const struct hal9_service_ref *r, const struct placed *placed,
+                                     const struct hal9_proc *p, bool descends) {
+    if (in_place(r, placed, p))
         return HAL9_SERVICE_BY_PLACE;
     if (r->recorded.pid > 0 && (descends || hal9_proc_id_equal(&r->recorded, &p->id)))
         return HAL9_SERVICE_BY_RECORD;
-    if (hal9_identity_empty(&r->identity))
-        return HAL9_NOT_SERVICE;
     switch (hal9_identity_match(&r->identity, p)) {
     case HAL9_MATCH:
         return HAL9_SERVICE_BY_IDENTITY;
     case HAL9_CANT_TELL:
         return HAL9_SERVICE_CANT_TELL;
     default:
-        return HAL9_NOT_SERVICE;
+        return placed->unknown ? HAL9_SERVICE_CANT_TELL : HAL9_NOT_SERVICE;
     }
 }
 
@@ -46,9 +73,11 @@ static bool recorded_lives(const struct hal9_service_ref *r) {
 
 enum hal9_service_match hal9_service_is(const struct hal9_service_ref *r,
                                         const struct hal9_proc *p) {
+    _cleanup_(placed_clear) struct placed placed = {0};
+    placed_find(r, &placed, NULL);
     bool descends = recorded_lives(r) && p->id.pid != r->recorded.pid &&
                     hal9_proc_descends(p->id.pid, r->recorded.pid);
-    return match(r, p, descends);
+    return match(r, &placed, p, descends);
 }
 
 /* All processes at one moment. */
@@ -125,15 +154,15 @@ static unsigned wanted(const struct hal9_service_ref *r) {
     if (r->identity.exe || r->identity.exe_any)
         want |= HAL9_PROC_EXE | HAL9_PROC_ARGV | HAL9_PROC_CWD;
     if (r->identity.cmdline)
-        want |= HAL9_PROC_ARGV;
+        want |= HAL9_PROC_EXE | HAL9_PROC_ARGV;
     if (r->identity.user)
         want |= HAL9_PROC_USER;
     return want;
 }
 
 /* Picks the members out of the crowd, by depth. Fresh. */
-static struct member *pick(const struct hal9_service_ref *r, const struct crowd *c, size_t *ret_n,
-                           bool *ret_hidden) {
+static struct member *pick(const struct hal9_service_ref *r, const struct placed *placed,
+                           const struct crowd *c, size_t *ret_n, bool *ret_hidden) {
     bool lives = recorded_lives(r);
     struct member *members = NULL;
     size_t n = 0;
@@ -141,7 +170,8 @@ static struct member *pick(const struct hal9_service_ref *r, const struct crowd 
     bool hidden = false;
     for (size_t i = 0; i < c->n; i++) {
         struct hal9_proc *p = &c->v[i];
-        enum hal9_service_match how = match(r, p, lives && generations(c, p, r->recorded.pid) > 0);
+        enum hal9_service_match how =
+            match(r, placed, p, lives && generations(c, p, r->recorded.pid) > 0);
         hidden = hidden || how == HAL9_SERVICE_CANT_TELL;
         if (how > HAL9_SERVICE_CANT_TELL)
             *HAL9_APPEND(members, n, cap) = (struct member){p, depth(c, p)};
@@ -156,14 +186,17 @@ static struct member *pick(const struct hal9_service_ref *r, const struct crowd 
 hal9_status hal9_service_procs(const struct hal9_service_ref *r, struct hal9_proc **ret,
                                size_t *ret_n, bool *ret_hidden, struct hal9_error *err) {
     _cleanup_(crowd_clear) struct crowd crowd = {0};
-    hal9_status status = hal9_proc_each(wanted(r), gather, &crowd, err);
+    _cleanup_(placed_clear) struct placed placed = {0};
+    hal9_status status = placed_find(r, &placed, err);
+    if (status == HAL9_OK)
+        status = hal9_proc_each(wanted(r), gather, &crowd, err);
     if (status != HAL9_OK)
         return status;
     if (crowd.n > 1)
         qsort(crowd.v, crowd.n, sizeof(*crowd.v), by_pid);
     size_t n_members;
     bool hidden;
-    _cleanup_free_ struct member *members = pick(r, &crowd, &n_members, &hidden);
+    _cleanup_free_ struct member *members = pick(r, &placed, &crowd, &n_members, &hidden);
     struct hal9_proc *procs = NULL;
     size_t n = 0;
     size_t cap = 0;
