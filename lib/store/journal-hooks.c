@@ -20,21 +20,37 @@
 
 static atomic_uint counted;
 
+struct stop {
+    long at, ready, go;
+};
+
+/* "N:READY:GO" */
+static bool parse(const char *spec, struct stop *ret) {
+    char *end;
+    ret->at = strtol(spec, &end, 10);
+    if (*end != ':')
+        return false;
+    ret->ready = strtol(end + 1, &end, 10);
+    if (*end != ':')
+        return false;
+    ret->go = strtol(end + 1, &end, 10);
+    return *end == '\0' && ret->at > 0 && ret->ready >= 0 && ret->go >= 0;
+}
+
 static void stop_at(const char *variable, unsigned n) {
     const char *spec = getenv(variable);
-    unsigned at;
-    int ready;
-    int go;
+    struct stop stop;
     if (!spec)
         return;
-    if (sscanf(spec, "%u:%d:%d", &at, &ready, &go) != 3) {
+    if (!parse(spec, &stop)) {
         hal9_log(0, "%s is '%s'; it must be N:FD:FD", variable, spec);
         abort(); /* a test that asked to be stopped must not pass without it */
     }
-    if (at != n)
+    if (stop.at != (long)n)
         return;
     char byte = '.';
-    if (HAL9_AGAIN(write(ready, &byte, 1)) != 1 || HAL9_AGAIN(read(go, &byte, 1)) < 0) {
+    if (HAL9_AGAIN(write((int)stop.ready, &byte, 1)) != 1 ||
+        HAL9_AGAIN(read((int)stop.go, &byte, 1)) < 0) {
         hal9_log(0, "%s=%s: %s", variable, spec, strerror(errno));
         abort();
     }

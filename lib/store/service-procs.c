@@ -200,11 +200,11 @@ hal9_status hal9_service_procs(const struct hal9_service_ref *r, struct hal9_pro
     struct hal9_proc *procs = NULL;
     size_t n = 0;
     size_t cap = 0;
-    for (size_t i = 0; i < n_members; i++) {
+    for (const struct member *m = members; m && m < members + n_members; m++) {
         struct hal9_proc whole = {0};
-        if (hal9_proc_read(members[i].proc->id.pid, HAL9_PROC_ALL, &whole, NULL) != HAL9_OK)
+        if (hal9_proc_read(m->proc->id.pid, HAL9_PROC_ALL, &whole, NULL) != HAL9_OK)
             continue; /* it has ended meanwhile */
-        if (hal9_proc_id_equal(&whole.id, &members[i].proc->id))
+        if (hal9_proc_id_equal(&whole.id, &m->proc->id))
             *HAL9_APPEND(procs, n, cap) = whole;
         else
             hal9_proc_clear(&whole);

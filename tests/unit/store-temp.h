@@ -41,7 +41,7 @@ static inline int temp_setup(void **state) {
         return -1;
     _cleanup_free_ char *path = hal9_strf("%s/state", t->dir);
     *state = t;
-    return hal9_state_open(path, HAL9_STATE_WRITE, false, &t->s, NULL);
+    return hal9_state_open(path, HAL9_STATE_WRITE, false, &t->s, NULL) == HAL9_OK ? 0 : -1;
 }
 
 static inline int temp_teardown(void **state) {
