@@ -132,7 +132,7 @@ static size_t depth(const struct crowd *c, const struct hal9_proc *p) {
 
 /* One that is the service's, and how far it stands from the root of all processes. */
 struct member {
-    struct hal9_proc *proc;
+    struct hal9_proc_id id;
     size_t depth;
 };
 
@@ -141,9 +141,9 @@ static int parents_first(const void *a, const void *b) {
     const struct member *y = b;
     if (x->depth != y->depth)
         return x->depth < y->depth ? -1 : 1;
-    if (x->proc->id.start != y->proc->id.start)
-        return x->proc->id.start < y->proc->id.start ? -1 : 1;
-    return by_pid(x->proc, y->proc);
+    if (x->id.start != y->id.start)
+        return x->id.start < y->id.start ? -1 : 1;
+    return (x->id.pid > y->id.pid) - (x->id.pid < y->id.pid);
 }
 
 /* What must be read of each process to tell. */
@@ -169,12 +169,12 @@ static struct member *pick(const struct hal9_service_ref *r, const struct placed
     size_t cap = 0;
     bool hidden = false;
     for (size_t i = 0; i < c->n; i++) {
-        struct hal9_proc *p = &c->v[i];
+        const struct hal9_proc *p = &c->v[i];
         enum hal9_service_match how =
             match(r, placed, p, lives && generations(c, p, r->recorded.pid) > 0);
         hidden = hidden || how == HAL9_SERVICE_CANT_TELL;
         if (how > HAL9_SERVICE_CANT_TELL)
-            *HAL9_APPEND(members, n, cap) = (struct member){p, depth(c, p)};
+            *HAL9_APPEND(members, n, cap) = (struct member){p->id, depth(c, p)};
     }
     if (n > 1)
         qsort(members, n, sizeof(*members), parents_first);
@@ -200,11 +200,11 @@ hal9_status hal9_service_procs(const struct hal9_service_ref *r, struct hal9_pro
     struct hal9_proc *procs = NULL;
     size_t n = 0;
     size_t cap = 0;
-    for (const struct member *m = members; m && m < members + n_members; m++) {
+    for (size_t i = 0; i < n_members; i++) {
         struct hal9_proc whole = {0};
-        if (hal9_proc_read(m->proc->id.pid, HAL9_PROC_ALL, &whole, NULL) != HAL9_OK)
+        if (hal9_proc_read(members[i].id.pid, HAL9_PROC_ALL, &whole, NULL) != HAL9_OK)
             continue; /* it has ended meanwhile */
-        if (hal9_proc_id_equal(&whole.id, &m->proc->id))
+        if (hal9_proc_id_equal(&whole.id, &members[i].id))
             *HAL9_APPEND(procs, n, cap) = whole;
         else
             hal9_proc_clear(&whole);

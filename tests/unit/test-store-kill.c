@@ -85,7 +85,7 @@ static int life_under(struct temp *t, const char *fault, int *ret_end, unsigned 
     close(told[1]);
     close(points[1]);
     int lines = 0;
-    char line;
+    unsigned char line;
     while (read(told[0], &line, 1) == 1)
         lines = line;
     *ret_points = 0;

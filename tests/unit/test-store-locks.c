@@ -322,7 +322,7 @@ static void garbage_in_notes_is_no_note(void **state) {
     }
     _cleanup_free_ char *large = hal9_alloc(1 << 20);
     memset(large, ' ', 1 << 20);
-    memcpy(large, GOOD, strlen(GOOD));
+    memcpy(large, GOOD, sizeof(GOOD) - 1);
     put(d, "a", large, 1 << 20);
     assert_ok(take(d, "a", &l, NULL));
     assert_null(hal9_locks_found(l, 0, NULL)); /* larger than any note */

@@ -120,15 +120,16 @@ static void damaged_records_are_told(void **state) {
     _cleanup_free_ char *dir = NULL;
     assert_ok(hal9_state_service_dir(t->s, "web", &dir, NULL));
     _cleanup_free_ char *path = hal9_path_join(dir, "process.json");
-    static const char *const damaged[] = {
-        "",
-        "{",
-        "[]",
-        "{}",
-        "{\"name\":\"web\",\"recorded\":{}}",
-        "{\"name\":\"web\",\"recorded\":{\"pid\":-1,\"boot\":\"\"}}",
-        "{\"name\":\"web\",\"recorded\":{\"pid\":1,\"boot\":"
-        "\"0123456789012345678901234567890123456789\"}}"};
+    static const char long_boot[] = "{\"name\":\"web\",\"recorded\":{\"pid\":1,\"boot\":"
+                                    "\"0123456789012345678901234567890123456789\"}}";
+    static const char *const damaged[] = {"",
+                                          "{",
+                                          "[]",
+                                          "{}",
+                                          "{\"name\":\"web\",\"recorded\":{}}",
+                                          "{\"name\":\"web\",\"recorded\":{\"pid\":-1}}",
+                                          "{\"name\":\"web\",\"recorded\":{\"pid\":1}}",
+                                          long_boot};
     for (size_t i = 0; i < HAL9_ARRAY_LEN(damaged); i++) {
         assert_ok(hal9_file_write(path, damaged[i], strlen(damaged[i]), 0600, NULL));
         struct hal9_service_ref r = {0};
