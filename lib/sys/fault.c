@@ -65,9 +65,11 @@ static bool parse(const char *spec) {
 static void write_count(void) {
     if (!plan.count_path || plan.pid != getpid())
         return;
-    _cleanup_fclose_ FILE *f = fopen(plan.count_path, "we");
-    if (f)
-        fprintf(f, "%u\n", hal9_fault_count());
+    FILE *f = fopen(plan.count_path, "we");
+    if (!f)
+        return;
+    fprintf(f, "%u\n", hal9_fault_count());
+    fclose(f);
 }
 
 void hal9_fault_setup(const char *spec) {

@@ -113,7 +113,7 @@ hal9_status hal9_run(const struct hal9_spawn *s, int64_t timeout_ms, int cancel_
     if (status != HAL9_OK)
         return status;
     *ret = result;
-    result = (struct hal9_run_result){0};
+    memset(&result, 0, sizeof(result)); /* the caller's now */
     return HAL9_OK;
 }
 

@@ -7,8 +7,6 @@
 
 #include "sys/spawn.h"
 
-extern char **environ;
-
 enum { EXIT_NOT_RELEASED = 125, EXIT_SETUP_FAILED = 126 };
 
 static void tell(const struct hal9_launch *l, enum hal9_step step, int errnum, int detail) {

@@ -13,8 +13,6 @@
 #include "sys/fault.h"
 #include "sys/spawn.h"
 
-extern char **environ;
-
 /* The value of PATH in an environment, as the child will have it. */
 static const char *path_of(const char *const *envp) {
     for (; *envp; envp++)

@@ -69,7 +69,7 @@ static int names(const char *host, const char *machine) {
     if (strcmp(hal9_host_name(), host ? host : own) != 0 ||
         (machine && strcmp(hal9_host_machine_id(), machine) != 0))
         return 1;
-    return strlen(hal9_host_boot_id()) == 36 && hal9_host_name() == hal9_host_name() ? 0 : 2;
+    return strlen(hal9_host_boot_id()) == 36 ? 0 : 2;
 }
 
 static void tells_its_name(void **state) {

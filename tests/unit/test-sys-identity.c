@@ -362,6 +362,24 @@ static void captures_and_starts_again(void **state) {
     finish(&c);
 }
 
+/* As nginx shows itself: what it was started with is lost. */
+static void tells_a_title(void **state) {
+    (void)state;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    const char *argv[] = {"nginx: master process /usr/sbin/nginx", NULL};
+    struct hal9_spawn s = {.argv = argv, .exe = "/bin/cat", .stdio = {ends[0], -1, -1}};
+    struct hal9_child c = HAL9_CHILD_INIT;
+    assert_ok(hal9_spawn(&s, &c, NULL));
+    struct hal9_proc_capture got = {0};
+    assert_ok(hal9_proc_capture(&c.id, &got, NULL));
+    assert_true(got.shows_title);
+    hal9_proc_capture_clear(&got);
+    finish(&c);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void captures_nothing_of_others(void **state) {
     (void)state;
     if (geteuid() != 0)
@@ -389,6 +407,7 @@ int main(void) {
         cmocka_unit_test(by_user_arguments_unit_container),
         cmocka_unit_test(what_is_hidden_cant_be_told),
         cmocka_unit_test(captures_and_starts_again),
+        cmocka_unit_test(tells_a_title),
         cmocka_unit_test(captures_nothing_of_others),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

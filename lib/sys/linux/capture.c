@@ -27,21 +27,18 @@ static int capture_status(int dir, struct hal9_proc_capture *c) {
     const char *groups_line = text.data ? strstr(text.data, "\nGroups:") : NULL;
     if (!groups_line)
         return EPROTO;
-    unsigned mask = 022;
-    if (umask_line)
-        sscanf(umask_line + strlen("\nUmask:"), "%o", &mask);
+    uint64_t mask = 022;
+    if (umask_line) {
+        umask_line += strlen("\nUmask:");
+        hal9_scan_number(&umask_line, 8, &mask);
+    }
     c->umask = (mode_t)mask;
     size_t cap = 0;
     const char *at = groups_line + strlen("\nGroups:");
-    for (;;) {
-        at += strspn(at, " \t");
-        if (*at < '0' || *at > '9')
-            return 0;
-        char *end;
-        unsigned long gid = strtoul(at, &end, 10);
+    uint64_t gid;
+    while (hal9_scan_number(&at, 10, &gid))
         *HAL9_APPEND(c->groups, c->n_groups, cap) = (gid_t)gid;
-        at = end;
-    }
+    return 0;
 }
 
 static int capture_environ(int dir, struct hal9_proc_capture *c) {
@@ -54,8 +51,19 @@ static int capture_environ(int dir, struct hal9_proc_capture *c) {
     return 0;
 }
 
-static rlim_t limit_of(const char *word) {
-    return strcmp(word, "unlimited") == 0 ? RLIM_INFINITY : (rlim_t)strtoull(word, NULL, 10);
+static bool scan_limit(const char **at, rlim_t *ret) {
+    static const char none[] = "unlimited";
+    uint64_t value;
+    *at += strspn(*at, " ");
+    if (hal9_startswith(*at, none)) {
+        *at += strlen(none);
+        *ret = RLIM_INFINITY;
+        return true;
+    }
+    if (!hal9_scan_number(at, 10, &value))
+        return false;
+    *ret = value;
+    return true;
 }
 
 /* "Max open files            1024                 4096                 files": a line for each RLIMIT_*, in the order of their numbers.
@@ -68,12 +76,12 @@ static int capture_limits(int dir, struct hal9_proc_capture *c) {
     const char *line = text.data ? strchr(text.data, '\n') : NULL; /* behind the heading */
     for (; line && line[1] && c->n_limits < HAL9_ARRAY_LEN(c->limits);
          line = strchr(line + 1, '\n')) {
-        char soft[24];
-        char hard[24];
-        if (strlen(line) <= NAME_WIDTH ||
-            sscanf(line + 1 + NAME_WIDTH, "%23s %23s", soft, hard) != 2)
+        struct rlimit *limit = &c->limits[c->n_limits];
+        const char *at = line + 1 + NAME_WIDTH;
+        if (strlen(line) <= NAME_WIDTH || !scan_limit(&at, &limit->rlim_cur) ||
+            !scan_limit(&at, &limit->rlim_max))
             return EPROTO;
-        c->limits[c->n_limits++] = (struct rlimit){limit_of(soft), limit_of(hard)};
+        c->n_limits++;
     }
     return c->n_limits > 0 ? 0 : EPROTO;
 }
@@ -138,11 +146,9 @@ hal9_status hal9_proc_capture(const struct hal9_proc_id *id, struct hal9_proc_ca
         hal9_proc_clear(&p);
         return hidden(id, "executable and directory", failed ? failed : EACCES, err);
     }
-    struct hal9_proc_capture c = {.exe = HAL9_TAKE_PTR(p.exe),
-                                  .cwd = HAL9_TAKE_PTR(p.cwd),
-                                  .uid = p.uid,
-                                  .gid = p.gid,
-                                  .argv = p.argv};
+    struct hal9_proc_capture c = {.uid = p.uid, .gid = p.gid, .argv = p.argv};
+    c.exe = HAL9_TAKE_PTR(p.exe);
+    c.cwd = HAL9_TAKE_PTR(p.cwd);
     p.argv = (struct hal9_strv){0};
     hal9_proc_clear(&p);
     c.shows_title = shows_title(&c.argv, c.exe);

@@ -24,10 +24,9 @@ static bool kib_of(const char *text, const char *name, uint64_t *ret) {
     size_t len = strlen(name);
     for (const char *line = text; line; line = strchr(line, '\n')) {
         line += *line == '\n';
-        unsigned long long kib;
-        if (strncmp(line, name, len) == 0 && line[len] == ':' &&
-            sscanf(line + len + 1, "%llu", &kib) == 1) {
-            *ret = kib * 1024;
+        const char *at = line + len + 1;
+        if (strncmp(line, name, len) == 0 && line[len] == ':' && hal9_scan_number(&at, 10, ret)) {
+            *ret *= 1024;
             return true;
         }
     }
@@ -61,6 +60,21 @@ hal9_status hal9_host_load(double ret[3], unsigned *ret_cpus, struct hal9_error 
     return HAL9_OK;
 }
 
+/* The first "key12.34", whatever the locale's decimal point is. */
+static bool percent_of(const char *text, const char *key, double *ret) {
+    const char *at = strstr(text, key);
+    uint64_t whole;
+    uint64_t hundredths;
+    if (!at)
+        return false;
+    at += strlen(key);
+    if (!hal9_scan_number(&at, 10, &whole) || *at++ != '.' ||
+        !hal9_scan_number(&at, 10, &hundredths))
+        return false;
+    *ret = (double)whole + (double)hundredths / 100;
+    return true;
+}
+
 hal9_status hal9_host_pressure(const char *what, double ret_some[3], struct hal9_error *err) {
     if (strcmp(what, "cpu") != 0 && strcmp(what, "memory") != 0 && strcmp(what, "io") != 0)
         return hal9_error_set(err, HAL9_E_USAGE,
@@ -75,10 +89,11 @@ hal9_status hal9_host_pressure(const char *what, double ret_some[3], struct hal9
         hal9_error_hint(err, "boot it with psi=1");
         return HAL9_E_UNSUPPORTED;
     }
+    static const char *const keys[] = {"avg10=", "avg60=", "avg300="};
     double some[3];
-    if (!text.data ||
-        sscanf(text.data, "some avg10=%lf avg60=%lf avg300=%lf", &some[0], &some[1], &some[2]) != 3)
-        return hal9_error_set(err, HAL9_E_UNKNOWN, "%s has an unknown form", path);
+    for (size_t i = 0; i < HAL9_ARRAY_LEN(keys); i++)
+        if (!text.data || !percent_of(text.data, keys[i], &some[i]))
+            return hal9_error_set(err, HAL9_E_UNKNOWN, "%s has an unknown form", path);
     memcpy(ret_some, some, sizeof(some));
     return HAL9_OK;
 }
@@ -88,10 +103,12 @@ hal9_status hal9_host_open_files(uint64_t *ret_open, uint64_t *ret_max, struct h
     hal9_status status = read_facts("/proc/sys/fs/file-nr", &text, err);
     if (status != HAL9_OK)
         return status;
-    unsigned long long allocated;
-    unsigned long long unused;
-    unsigned long long max;
-    if (sscanf(text.data, "%llu %llu %llu", &allocated, &unused, &max) != 3)
+    const char *at = text.data;
+    uint64_t allocated;
+    uint64_t unused;
+    uint64_t max;
+    if (!hal9_scan_number(&at, 10, &allocated) || !hal9_scan_number(&at, 10, &unused) ||
+        !hal9_scan_number(&at, 10, &max))
         return hal9_error_set(err, HAL9_E_UNKNOWN, "/proc/sys/fs/file-nr has an unknown form");
     *ret_open = allocated - unused;
     *ret_max = max;

@@ -45,7 +45,7 @@ int hal9_fds_each(int dir, int (*hit)(int fd, uint64_t inode, void *data), void 
             uint64_t inode = socket_inode(fds, entry->d_name, &refused);
             if (refused)
                 return EACCES;
-            if (inode && hit(atoi(entry->d_name), inode, data) != 0)
+            if (inode && hit((int)strtol(entry->d_name, NULL, 10), inode, data) != 0)
                 return 0;
         }
     }

@@ -14,6 +14,11 @@ int hal9_procfs_read(int dir, const char *name, size_t max, struct hal9_buf *ret
 /* Target of a symlink in it, fresh, or NULL and errno. */
 char *hal9_procfs_link(int dir, const char *name);
 
+/* Texts of the kernel's: each call moves *at behind what it took. Blanks before it are skipped. */
+bool hal9_scan_number(const char **at, unsigned base,
+                      uint64_t *ret);              /* false: no digit there, or too large */
+void hal9_scan_words(const char **at, unsigned n); /* passes over n words */
+
 /* What /proc/PID/stat says. */
 struct hal9_stat {
     pid_t pid, ppid;

@@ -40,7 +40,7 @@ enum hal9_alive hal9_proc_alive(const struct hal9_proc_id *id) {
     if (id->pid <= 0)
         return HAL9_GONE;
     _cleanup_close_ int dir = hal9_procfs_open(id->pid);
-    struct hal9_stat s;
+    struct hal9_stat s = {0};
     int failed = dir < 0 ? errno : hal9_stat_read(dir, &s);
     if (failed == ENOENT && (kill(id->pid, 0) == 0 || errno == EPERM))
         return HAL9_HIDDEN;

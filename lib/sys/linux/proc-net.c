@@ -7,36 +7,53 @@
 #include "base/cleanup.h"
 #include "sys/linux/socket-internal.h"
 
+enum { V4_DIGITS = 8, V6_DIGITS = 32 };
+
 /* The kernel prints addresses as 32-bit words in its own byte order. */
-static bool parse_addr(const char *hex, size_t len, struct hal9_addr *ret) {
-    ret->family = len == 32 ? AF_INET6 : AF_INET;
+static bool scan_addr(const char **at, struct hal9_addr *ret) {
+    *at += strspn(*at, " ");
+    size_t len = strcspn(*at, ":");
+    if (len != V4_DIGITS && len != V6_DIGITS)
+        return false;
+    ret->family = len == V6_DIGITS ? AF_INET6 : AF_INET;
     for (size_t i = 0; i < len / 8; i++) {
-        unsigned word;
         char digits[9] = "";
-        memcpy(digits, hex + i * 8, 8);
-        if (sscanf(digits, "%8x", &word) != 1)
+        const char *digit = digits;
+        uint64_t value;
+        memcpy(digits, *at + i * 8, 8);
+        if (!hal9_scan_number(&digit, 16, &value) || *digit)
             return false;
-        memcpy(ret->bytes + i * 4, &word, 4);
+        uint32_t word = (uint32_t)value;
+        memcpy(ret->bytes + i * 4, &word, sizeof(word));
     }
+    *at += len + 1;
     return true;
 }
 
-/* "  0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000  0 12345 ..." */
+/* "  0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000  0 12345 ...": number, local and remote
+ * address, state, queues, timer, retransmits, user, timeout, inode. */
 bool hal9_proc_net_parse(const char *line, const struct hal9_diag_query *q,
                          struct hal9_listener *ret) {
-    char local[33];
-    unsigned port;
-    unsigned state;
-    unsigned uid;
-    unsigned long long inode;
-    if (sscanf(line, " %*u: %32[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*x:%*x %*x:%*x %*x %u %*d %llu",
-               local, &port, &state, &uid, &inode) != 5)
+    struct hal9_listener l = {.proto = q->proto};
+    uint64_t port;
+    uint64_t state;
+    uint64_t uid;
+    const char *at = line;
+    hal9_scan_words(&at, 1);
+    if (!scan_addr(&at, &l.addr) || !hal9_scan_number(&at, 16, &port))
         return false;
-    struct hal9_listener l = {
-        .proto = q->proto, .port = (uint16_t)port, .uid = uid, .inode = inode};
-    size_t len = strlen(local);
-    if ((len != 8 && len != 32) || state > 31 || !(q->states & 1u << state) ||
-        !parse_addr(local, len, &l.addr) || (q->ports && !hal9_ports_has(q->ports, l.port)))
+    hal9_scan_words(&at, 1);
+    if (!hal9_scan_number(&at, 16, &state))
+        return false;
+    hal9_scan_words(&at, 3);
+    if (!hal9_scan_number(&at, 10, &uid))
+        return false;
+    hal9_scan_words(&at, 1);
+    if (!hal9_scan_number(&at, 10, &l.inode) || state > 31 || !(q->states & 1u << state))
+        return false;
+    l.port = (uint16_t)port;
+    l.uid = (uid_t)uid;
+    if (q->ports && !hal9_ports_has(q->ports, l.port))
         return false;
     *ret = l;
     return true;

@@ -35,6 +35,13 @@ struct hal9_proc_id hal9_proc_frame_id(const struct hal9_proc_frame *f, const st
     return id;
 }
 
+/* The second number, or -1. */
+static unsigned effective(const char *at) {
+    uint64_t value;
+    hal9_scan_words(&at, 1);
+    return hal9_scan_number(&at, 10, &value) ? (unsigned)value : (unsigned)-1;
+}
+
 /* "Uid:\treal\teffective\t..." The owner of /proc/PID won't do: it is root where the process isn't dumpable. */
 static void fill_user(int dir, struct hal9_proc *p) {
     _cleanup_buf_ struct hal9_buf text = {0};
@@ -42,11 +49,8 @@ static void fill_user(int dir, struct hal9_proc *p) {
         return;
     const char *uid = strstr(text.data, "\nUid:");
     const char *gid = strstr(text.data, "\nGid:");
-    unsigned value;
-    if (uid && sscanf(uid + 5, "%*u %u", &value) == 1)
-        p->uid = value;
-    if (gid && sscanf(gid + 5, "%*u %u", &value) == 1)
-        p->gid = value;
+    p->uid = uid ? effective(uid + strlen("\nUid:")) : (uid_t)-1;
+    p->gid = gid ? effective(gid + strlen("\nGid:")) : (gid_t)-1;
 }
 
 /* The kernel marks the path of a file that has been unlinked or replaced. A file may really be called so. */
@@ -85,11 +89,12 @@ static void fill_argv(int dir, struct hal9_proc *p) {
         return;
     for (size_t at = 0; at < text.len; at += strlen(text.data + at) + 1)
         hal9_strv_add(&p->argv, text.data + at);
-    if (!is_title(&p->argv))
+    if (!p->argv.v || !is_title(&p->argv))
         return;
-    while (p->argv.n > 1)
-        free(p->argv.v[--p->argv.n]);
-    p->argv.v[1] = NULL;
+    struct hal9_strv title = {0};
+    hal9_strv_add(&title, p->argv.v[0]);
+    hal9_strv_free(&p->argv);
+    p->argv = title;
 }
 
 static void fill_cgroup(int dir, struct hal9_proc *p) {

@@ -48,6 +48,34 @@ char *hal9_procfs_link(int dir, const char *name) {
     return hal9_strndup(target, (size_t)n);
 }
 
+static unsigned digit_of(char c) {
+    return c >= '0' && c <= '9'   ? (unsigned)(c - '0')
+           : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
+           : c >= 'A' && c <= 'F' ? (unsigned)(c - 'A') + 10
+                                  : 99;
+}
+
+bool hal9_scan_number(const char **at, unsigned base, uint64_t *ret) {
+    const char *p = *at + strspn(*at, " \t");
+    if (digit_of(*p) >= base)
+        return false;
+    uint64_t value = 0;
+    for (; digit_of(*p) < base; p++)
+        if (__builtin_mul_overflow(value, base, &value) ||
+            __builtin_add_overflow(value, digit_of(*p), &value))
+            return false;
+    *at = p;
+    *ret = value;
+    return true;
+}
+
+void hal9_scan_words(const char **at, unsigned n) {
+    for (; n > 0; n--) {
+        *at += strspn(*at, " \t");
+        *at += strcspn(*at, " \t\n");
+    }
+}
+
 /* proc_pid_stat(5): pid (comm) state ppid pgrp session tty tpgid flags minflt cminflt majflt cmajflt utime stime cutime
  * cstime priority nice threads itrealvalue start ... */
 bool hal9_stat_parse(const char *text, struct hal9_stat *ret) {
@@ -61,19 +89,25 @@ bool hal9_stat_parse(const char *text, struct hal9_stat *ret) {
         len = sizeof(s.comm) - 1;
     memcpy(s.comm, open + 1, len);
     s.comm[len] = '\0';
-    int pid;
-    int ppid;
-    unsigned flags;
-    unsigned long long start;
-    if (sscanf(text, "%d", &pid) != 1 ||
-        sscanf(close + 1,
-               " %c %d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld %*d %llu",
-               &s.state, &ppid, &flags, &s.threads, &start) != 5)
+    const char *at = text;
+    uint64_t numbers[5]; /* pid, parent, flags, threads, start */
+    if (!hal9_scan_number(&at, 10, &numbers[0]))
         return false;
-    s.pid = pid;
-    s.ppid = ppid;
-    s.kernel = flags & PF_KTHREAD;
-    s.start = start;
+    at = close + 1;
+    at += strspn(at, " ");
+    s.state = *at;
+    hal9_scan_words(&at, 1);
+    static const unsigned between[] = {0, 4, 10, 1}; /* words before each of the others */
+    for (size_t i = 0; i < HAL9_ARRAY_LEN(between); i++) {
+        hal9_scan_words(&at, between[i]);
+        if (!hal9_scan_number(&at, 10, &numbers[i + 1]))
+            return false;
+    }
+    s.pid = (pid_t)numbers[0];
+    s.ppid = (pid_t)numbers[1];
+    s.kernel = numbers[2] & PF_KTHREAD;
+    s.threads = (long)numbers[3];
+    s.start = numbers[4];
     *ret = s;
     return true;
 }
