@@ -91,6 +91,11 @@ static void read_fail(struct hal9_op_step *s, const cJSON *line) {
     keep(&s->detail, line, "detail");
 }
 
+/* Settled as half-way: neither as before nor as intended. */
+static bool half_way(const struct hal9_op_step *s) {
+    return s->error.code == HAL9_E_DRIFT && !s->passive;
+}
+
 static void read_step(struct hal9_op *o, struct hal9_op_step *s, const char *type,
                       const cJSON *line) {
     if (hal9_streq(type, "begin")) {
@@ -111,8 +116,11 @@ static void read_step(struct hal9_op *o, struct hal9_op_step *s, const char *typ
     } else if (hal9_streq(type, "skip")) {
         s->state = HAL9_STEP_SKIPPED;
         keep_str(&s->reason, line, "why");
+        if (!s->before)
+            keep(&s->before, line, "before");
     } else if (hal9_streq(type, "fail")) {
         read_fail(s, line);
+        o->changed = o->changed || half_way(s);
     }
 }
 

@@ -68,7 +68,8 @@ hal9_status op_write_done(struct operation *op, struct op_step *s, struct hal9_e
 hal9_status op_write_skip(struct operation *op, struct op_step *s, struct hal9_error *err) {
     _cleanup_json_ cJSON *line = op_line("skip", s);
     hal9_json_add_str(line, "why", s->why);
-    return hal9_journal_append(op->journal, line, s->begun, err);
+    hal9_status st = s->begun ? HAL9_OK : add_state(op, line, "before", s->before, err);
+    return st == HAL9_OK ? hal9_journal_append(op->journal, line, s->begun, err) : st;
 }
 
 hal9_status op_write_fail(struct operation *op, struct op_step *s, struct hal9_error *err) {

@@ -5,8 +5,9 @@
 
 /* What the journal says of a step; the values are taken. A begun one is pending again. */
 static void take_step(struct op_step *s, struct hal9_op_step *from) {
-    s->begun = from->state == HAL9_STEP_RUNNING;
-    s->state = s->begun ? HAL9_STEP_PENDING : from->state;
+    bool open = from->state == HAL9_STEP_RUNNING;
+    s->begun = from->before != NULL;
+    s->state = open ? HAL9_STEP_PENDING : from->state;
     s->passive = from->passive;
     s->order = from->order;
     s->ms = from->ms;

@@ -92,6 +92,12 @@ static hal9_status take_back(struct op_undo *u, struct operation *op, struct op_
     return add_inverse(&c, plan, err);
 }
 
+/* What it was settled with stands in its detail. */
+static bool was_left_half_way(const struct op_step *s) {
+    return s->state == HAL9_STEP_FAILED && s->begun && s->error.code == HAL9_E_DRIFT &&
+           cJSON_GetObjectItemCaseSensitive(s->detail, "now");
+}
+
 static struct op_step *by_order(struct operation *op, size_t order) {
     for (size_t i = 0; i < op->plan.n; i++)
         if (op->steps[i].order == order)
@@ -109,11 +115,21 @@ static hal9_status need_kind(const struct op_step *s, struct hal9_error *err) {
     return HAL9_E_UNSUPPORTED;
 }
 
+/* The last come first: what was under way when it was left, then what was done. */
 static hal9_status invert_steps(struct op_undo *u, struct operation *op, struct hal9_plan *plan,
                                 struct hal9_error *err) {
     _cleanup_strv_ struct hal9_strv covered = {0};
     hal9_status st = HAL9_OK;
     hal9_strv_copy(&covered, &u->covered);
+    for (size_t i = op->plan.n; st == HAL9_OK && i-- > 0;) {
+        struct op_step *s = &op->steps[i];
+        if (!was_left_half_way(s) || op_passive(s))
+            continue;
+        s->result = cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(s->detail, "now"), true);
+        st = need_kind(s, err);
+        if (st == HAL9_OK)
+            st = take_back(u, op, s, plan, &covered, err);
+    }
     for (size_t order = op->done; st == HAL9_OK && order > 0; order--) {
         struct op_step *s = by_order(op, order);
         if (!s || op_passive(s))

@@ -34,10 +34,32 @@ static hal9_status end_first(struct op_undo *u, struct hal9_error *err) {
     return st;
 }
 
+/* An undo of the same that was begun and has no end: it is gone on with, so that one operation has all of it. */
+static hal9_status begun_before(struct op_undo *u, char **ret_id, struct hal9_error *err) {
+    _cleanup_(op_undo_index_free) struct op_undo_index x = {0};
+    struct hal9_state *state = u->env->state;
+    hal9_status st = op_undo_index(state, u->id, &x, err);
+    for (size_t i = x.n; st == HAL9_OK && !*ret_id && i-- > 0;) {
+        _cleanup_(hal9_op_clear) struct hal9_op o = {0};
+        if (hal9_streq(x.v[i].undone, u->id) &&
+            op_read(state, x.v[i].by, false, &o, NULL) == HAL9_OK && o.state == HAL9_OP_OPEN)
+            *ret_id = hal9_strdup(o.id);
+    }
+    return st;
+}
+
 static hal9_status undo(struct op_undo *u, struct hal9_op_result *ret, struct hal9_error *err) {
+    _cleanup_free_ char *begun = NULL;
     if (!u->env->state)
         return hal9_error_set(err, HAL9_E_USAGE, "nothing can be told without a state directory");
-    hal9_status st = end_first(u, err);
+    hal9_status st = begun_before(u, &begun, err);
+    if (st == HAL9_OK && begun) {
+        if (!u->env->dry_run)
+            op_tell_found(u->env, begun, "its undo goes on");
+        return hal9_op_resume(u->env, begun, ret, err);
+    }
+    if (st == HAL9_OK)
+        st = end_first(u, err);
     if (st == HAL9_OK)
         st = op_start(u->env, &(struct op_source){op_undo_plan, u}, ret, err);
     if (st == HAL9_OK && ret->nothing && !ret->why)

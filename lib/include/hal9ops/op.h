@@ -13,8 +13,9 @@
  *     struct hal9_op_result res = {0};
  *     hal9_op_run(&env, plan_free_port, &job, &res, &err);
  *
- * Journal lines (type): plan, begin {step, before, intent}, note {step, ...}, done {step, after}, skip {step, why}, fail {step, error, detail},
- * resume {by}, end {state}. Steps are named by their name, unique in the plan.
+ * Journal lines (type): plan, begin {step, before, intent}, note {step, note}, done {step, ms, after, detail}, skip {step, why, before},
+ * fail {step, ms, error, detail}, resume {by}, end {state, by}; each with its time. Steps are named by their name, unique in the plan. A step
+ * that is carried out again after a kill keeps its begin line; a passive one gets another. States of more than 16 KiB lie in blobs.
  */
 #ifndef HAL9OPS_OP_H
 #define HAL9OPS_OP_H
@@ -234,7 +235,7 @@ HAL9_API hal9_status hal9_op_run(const struct hal9_op_env *env, hal9_plan_fn pla
  * HAL9_E_DRIFT with before, intent and now in the detail (force "drift" applies). */
 HAL9_API hal9_status hal9_op_resume(const struct hal9_op_env *env, const char *id,
                                     struct hal9_op_result *ret, struct hal9_error *err);
-/* Takes back the done steps, last first, as an ordinary operation. Refused (HAL9_E_REFUSED) while a later operation touched the same thing
+/* Takes back the done steps (and one that was left half-way), last first, as an ordinary operation. Refused (HAL9_E_REFUSED) while a later operation touched the same thing
  * and was not itself undone; HAL9_E_DRIFT when the world isn't as the operation left it (force "drift"). With nothing to take back: nothing. */
 HAL9_API hal9_status hal9_op_undo(const struct hal9_op_env *env, const char *id,
                                   struct hal9_op_result *ret, struct hal9_error *err);
@@ -271,7 +272,7 @@ struct hal9_op {
     char *undone_by; /* id, or NULL */
     /* the operation that superseded it, the user who aborted it; NULL */
     char *ended_by;
-    bool changed; /* some step that is not passive was done */
+    bool changed; /* some step that is not passive was done, or left half-way */
     struct hal9_op_step *steps;
     size_t n_steps, n_done;
     cJSON *plan; /* the plan line */
