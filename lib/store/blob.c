@@ -25,7 +25,7 @@ enum found { ABSENT, SAME, OTHER, HIDDEN };
 
 static enum found compare(const char *path, const void *data, size_t len) {
     _cleanup_buf_ struct hal9_buf content = {0};
-    hal9_status status = hal9_file_read(path, len, &content, NULL);
+    hal9_status status = hal9_store_read(path, len, &content, NULL);
     if (status != HAL9_OK)
         return status == HAL9_E_NOT_FOUND ? ABSENT : status == HAL9_E_PERM ? HIDDEN : OTHER;
     return content.len == len && (len == 0 || memcmp(content.data, data, len) == 0) ? SAME : OTHER;
@@ -72,8 +72,8 @@ hal9_status hal9_blob_get(struct hal9_state *s, const char *sha, struct hal9_buf
     _cleanup_free_ char *own = file_of(folder, sha, true);
     _cleanup_buf_ struct hal9_buf content = {0};
     _cleanup_error_ struct hal9_error e = {0};
-    if (hal9_file_read(shared, HAL9_BLOB_MAX, &content, &e) != HAL9_OK) {
-        if (e.code != HAL9_E_PERM || hal9_file_read(own, HAL9_BLOB_MAX, &content, NULL) != HAL9_OK)
+    if (hal9_store_read(shared, HAL9_BLOB_MAX, &content, &e) != HAL9_OK) {
+        if (e.code != HAL9_E_PERM || hal9_store_read(own, HAL9_BLOB_MAX, &content, NULL) != HAL9_OK)
             return hal9_error_move(err, &e);
     }
     char real[65];

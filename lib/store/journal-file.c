@@ -1,5 +1,4 @@
 /* A journal's files: their names, the writer's lock, reading all of it. */
-#include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,8 +55,11 @@ bool hal9_journal_running(struct hal9_state *s, const char *id) {
     if (!hal9_id_valid(id))
         return false;
     _cleanup_free_ char *path = hal9_journal_path(s, id);
-    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
-    return fd >= 0 && hal9_journal_flocked(fd);
+    int fd;
+    if (hal9_store_open(path, &fd, NULL) != HAL9_OK)
+        return false;
+    _cleanup_close_ int own = fd;
+    return hal9_journal_flocked(own);
 }
 
 hal9_status hal9_journal_read(struct hal9_state *s, const char *id, cJSON **ret_lines,
@@ -68,7 +70,7 @@ hal9_status hal9_journal_read(struct hal9_state *s, const char *id, cJSON **ret_
     _cleanup_free_ char *path = hal9_journal_path(s, id);
     _cleanup_buf_ struct hal9_buf text = {0};
     _cleanup_error_ struct hal9_error e = {0};
-    status = hal9_file_read(path, HAL9_JOURNAL_MAX, &text, &e);
+    status = hal9_store_read(path, HAL9_JOURNAL_MAX, &text, &e);
     if (status == HAL9_E_NOT_FOUND)
         return hal9_journal_missing(s, id, err);
     if (status != HAL9_OK)
@@ -85,9 +87,11 @@ hal9_status hal9_journal_read(struct hal9_state *s, const char *id, cJSON **ret_
 
 /* Reads until there is a newline. */
 static hal9_status read_first(const char *path, struct hal9_buf *ret, struct hal9_error *err) {
-    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
-    if (fd < 0)
-        return hal9_error_errno(err, errno, "cannot open %s", path);
+    int opened;
+    hal9_status status = hal9_store_open(path, &opened, err);
+    if (status != HAL9_OK)
+        return status;
+    _cleanup_close_ int fd = opened;
     char chunk[8192];
     while (ret->len < HAL9_JOURNAL_MAX) {
         ssize_t n = HAL9_AGAIN(read(fd, chunk, sizeof(chunk)));

@@ -60,10 +60,14 @@ enum stage { NO_FILE, NO_LINE, BEGUN, ENDED };
  * begun. */
 static enum stage stage_of(const char *path) {
     _cleanup_buf_ struct hal9_buf tail = {0};
-    hal9_status status = hal9_file_tail(path, 0, 2, LOOK_MAX, &tail, NULL);
+    int fd;
+    hal9_status status = hal9_store_open(path, &fd, NULL);
     if (status == HAL9_E_NOT_FOUND)
         return NO_FILE;
     if (status != HAL9_OK)
+        return BEGUN;
+    close(fd); /* a regular file, so that it can be looked at without waiting */
+    if (hal9_file_tail(path, 0, 2, LOOK_MAX, &tail, NULL) != HAL9_OK)
         return BEGUN;
     char *newline = tail.len > 0 ? memrchr(tail.data, '\n', tail.len) : NULL;
     if (!newline)
@@ -83,10 +87,11 @@ static void drop_mark(const struct hal9_state *s, const char *journal, const cha
                       enum stage was) {
     if (s->mode != HAL9_STATE_WRITE)
         return;
-    _cleanup_close_ int fd = open(mark, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
+    const int flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY;
+    _cleanup_close_ int fd = open(mark, flags);
     if (fd < 0 || HAL9_AGAIN(flock(fd, LOCK_EX | LOCK_NB)) < 0)
         return;
-    _cleanup_close_ int file = open(journal, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
+    _cleanup_close_ int file = open(journal, flags);
     if (file < 0 ? was != NO_FILE || errno != ENOENT
                  : hal9_journal_flocked(file) || HAL9_AGAIN(hal9_sys_fdatasync(file)) < 0)
         return;

@@ -10,6 +10,8 @@
 #include "store/store-internal.h"
 #include "sys/fault.h"
 
+#define MARK_TIMEOUT_MS 2000
+
 struct hal9_journal {
     char *id;
     char *path;
@@ -79,16 +81,27 @@ static hal9_status keep_ahead(struct hal9_journal *j, size_t len, struct hal9_er
     return hal9_error_errno(err, errno, "cannot reserve %zu bytes for %s", j->reserve, j->path);
 }
 
+/* Takes the mark's flock. Others have it for an instant alone, so it is tried again for a while, but
+ * not for ever: the directory may be another user's, and that user up to something. */
+static int flock_mark(int fd) {
+    int64_t deadline = hal9_mono_ms() + MARK_TIMEOUT_MS;
+    for (;;) {
+        if (HAL9_AGAIN(hal9_sys_flock(fd, LOCK_EX | LOCK_NB)) == 0)
+            return 0;
+        if (errno != EWOULDBLOCK || hal9_mono_ms() >= deadline)
+            return -1;
+        hal9_wait_fd(-1, hal9_mono_ms() + 1, -1, NULL);
+    }
+}
+
 /* The mark stands, flocked, until the journal does: who finds a mark without a journal and can
  * lock it may drop it. Returns its descriptor, or -1. */
 static int make_mark(const struct hal9_journal *j, mode_t mode) {
     for (;;) {
-        int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY;
+        int flags = O_WRONLY | O_CREAT | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY;
         _cleanup_close_ int fd = HAL9_AGAIN(hal9_sys_open(j->mark, flags, 0600));
-        if (fd < 0 || HAL9_AGAIN(hal9_sys_flock(fd, LOCK_EX)) < 0)
-            return -1;
         struct stat st;
-        if (fstat(fd, &st) < 0)
+        if (fd < 0 || flock_mark(fd) < 0 || fstat(fd, &st) < 0)
             return -1;
         if (st.st_nlink == 0)
             continue; /* dropped between open and flock */
@@ -142,7 +155,7 @@ hal9_status hal9_journal_create(struct hal9_state *s, const char *id, size_t res
 /* Reads what is there under the lock, cuts what is torn. */
 static hal9_status take_up(struct hal9_journal *j, struct hal9_error *err) {
     _cleanup_buf_ struct hal9_buf text = {0};
-    hal9_status status = hal9_file_read(j->path, HAL9_JOURNAL_MAX, &text, err);
+    hal9_status status = hal9_store_read_fd(j->fd, j->path, HAL9_JOURNAL_MAX, &text, err);
     if (status != HAL9_OK)
         return status;
     struct hal9_scan scan;
@@ -174,7 +187,7 @@ hal9_status hal9_journal_reopen(struct hal9_state *s, const char *id, struct hal
     if (status != HAL9_OK)
         return status;
     _cleanup_(hal9_journal_closep) struct hal9_journal *j = journal_new(s, id, RESERVE_AGAIN);
-    int flags = O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY;
+    int flags = O_RDWR | O_APPEND | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY;
     j->fd = HAL9_AGAIN(hal9_sys_open(j->path, flags, 0));
     if (j->fd < 0 && errno == ENOENT)
         return hal9_journal_missing(s, id, err);

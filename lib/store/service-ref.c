@@ -113,7 +113,7 @@ static hal9_status record_read(const struct hal9_state *s, const char *name,
     _cleanup_free_ char *path = hal9_strf("%s/services/%s/process.json", s->path, folder);
     _cleanup_buf_ struct hal9_buf text = {0};
     _cleanup_error_ struct hal9_error e = {0};
-    hal9_status status = hal9_file_read(path, RECORD_MAX, &text, &e);
+    hal9_status status = hal9_store_read(path, RECORD_MAX, &text, &e);
     if (status != HAL9_OK)
         return status == HAL9_E_NOT_FOUND ? HAL9_OK : hal9_error_move(err, &e);
     _cleanup_json_ cJSON *j = NULL;

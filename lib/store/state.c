@@ -110,7 +110,7 @@ static hal9_status format_check(const struct hal9_state *s, bool *ret_missing,
     _cleanup_buf_ struct hal9_buf text = {0};
     _cleanup_error_ struct hal9_error e = {0};
     *ret_missing = false;
-    if (hal9_file_read(path, 64, &text, &e) != HAL9_OK) {
+    if (hal9_store_read(path, 64, &text, &e) != HAL9_OK) {
         *ret_missing = e.code == HAL9_E_NOT_FOUND;
         return *ret_missing ? HAL9_OK : hal9_error_move(err, &e);
     }

@@ -42,6 +42,14 @@ hal9_status hal9_state_explain(struct hal9_error *err, hal9_status status);
 /* HAL9_E_USAGE unless the state was opened for writing. */
 hal9_status hal9_state_writable(const struct hal9_state *s, struct hal9_error *err);
 
+/* Opens a regular file for reading; anything else is HAL9_E_CORRUPT. */
+hal9_status hal9_store_open(const char *path, int *ret_fd, struct hal9_error *err);
+/* The whole content, at most max bytes (HAL9_E_LIMIT when larger). *ret is overwritten. */
+hal9_status hal9_store_read(const char *path, size_t max, struct hal9_buf *ret,
+                            struct hal9_error *err);
+hal9_status hal9_store_read_fd(int fd, const char *path, size_t max, struct hal9_buf *ret,
+                               struct hal9_error *err);
+
 /* A file name that reads like the text: [A-Za-z0-9._-] stay, all else is %XX; what is too long
  * ends in its SHA-256. Two texts never give the same name. Fresh. */
 char *hal9_store_escape(const char *text);

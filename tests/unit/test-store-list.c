@@ -118,6 +118,35 @@ static void a_lost_mark_comes_back(void **state) {
     expect(t->s, true, BEGUN);
 }
 
+/* A directory that somebody has prepared: nothing in it makes us wait. */
+static void pipes_and_links_do_not_stop_us(void **state) {
+    struct temp *t = *state;
+    _cleanup_free_ char *journal = hal9_journal_path(t->s, BEGUN);
+    _cleanup_free_ char *mark = hal9_mark_path(t->s, BEGUN);
+    _cleanup_free_ char *format = hal9_state_sub(t->s, "format", NULL);
+    assert_int_equal(mkfifo(journal, 0600), 0);
+    assert_int_equal(mkfifo(mark, 0600), 0);
+    expect(t->s, true, BEGUN);
+    assert_false(hal9_journal_running(t->s, BEGUN));
+    cJSON *line = NULL;
+    struct hal9_journal *j = NULL;
+    assert_int_equal(hal9_journal_read(t->s, BEGUN, &line, NULL, NULL), HAL9_E_CORRUPT);
+    assert_int_equal(hal9_journal_first(t->s, BEGUN, &line, NULL), HAL9_E_CORRUPT);
+    assert_int_not_equal(hal9_journal_reopen(t->s, BEGUN, &j, NULL), HAL9_OK);
+    assert_int_equal(unlink(journal), 0);
+    assert_int_equal(symlink("/etc/passwd", journal), 0);
+    assert_int_not_equal(hal9_journal_read(t->s, BEGUN, &line, NULL, NULL), HAL9_OK);
+    assert_int_not_equal(hal9_journal_reopen(t->s, BEGUN, &j, NULL), HAL9_OK);
+    assert_int_equal(unlink(format), 0);
+    assert_int_equal(mkfifo(format, 0600), 0);
+    struct hal9_state *s = NULL;
+    assert_int_equal(hal9_state_open(hal9_state_path(t->s), HAL9_STATE_READ, false, &s, NULL),
+                     HAL9_E_CORRUPT);
+    assert_null(line);
+    assert_null(j);
+    assert_null(s);
+}
+
 static void expect_find(struct hal9_state *s, const char *word, const char *want) {
     _cleanup_free_ char *id = NULL;
     assert_ok(hal9_journal_find(s, word, &id, NULL));
@@ -179,10 +208,15 @@ static void many_are_listed_from_names_alone(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(journals_are_listed_in_order), TEST(open_ones_have_begun_and_not_ended),
-        TEST(a_mark_in_the_making_stays),   TEST(running_ones_keep_their_marks),
-        TEST(a_lost_mark_comes_back),       TEST(words_find_operations),
-        TEST(words_that_do_not_fit),        TEST(many_are_listed_from_names_alone),
+        TEST(journals_are_listed_in_order),
+        TEST(open_ones_have_begun_and_not_ended),
+        TEST(a_mark_in_the_making_stays),
+        TEST(running_ones_keep_their_marks),
+        TEST(a_lost_mark_comes_back),
+        TEST(pipes_and_links_do_not_stop_us),
+        TEST(words_find_operations),
+        TEST(words_that_do_not_fit),
+        TEST(many_are_listed_from_names_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

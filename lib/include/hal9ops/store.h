@@ -25,16 +25,17 @@ enum hal9_state_mode { HAL9_STATE_READ, HAL9_STATE_WRITE };
 struct hal9_state;
 
 /* Which one: option (--state-dir), HAL9OPS_STATE_DIR, config (state:), $XDG_STATE_HOME/hal9ops or ~/.local/state/hal9ops, as root
- * /var/lib/hal9ops. Fresh. HAL9_E_USAGE when nothing tells (HOME unset). */
+ * /var/lib/hal9ops (whatever XDG_STATE_HOME says there: sudo may have left a user's). Absolute, fresh. HAL9_E_USAGE when nothing tells (HOME unset). */
 HAL9_API hal9_status hal9_state_find(const char *option, const char *config, char **ret_path,
                                      struct hal9_error *err);
 /* READ: a directory that isn't there is an empty one. WRITE: made with 0700 (or 2770 when shared) and its fresh parts fsynced. A format newer than
- * this build's is HAL9_E_USAGE. */
+ * this build's is HAL9_E_USAGE, one that anybody may write HAL9_E_REFUSED: resume would carry out what stands there. An existing one of mode
+ * 2770 is shared, told or not. */
 HAL9_API hal9_status hal9_state_open(const char *path, enum hal9_state_mode mode, bool shared,
                                      struct hal9_state **ret, struct hal9_error *err);
 HAL9_API void hal9_state_close(struct hal9_state *s);
 HAL9_API const char *hal9_state_path(const struct hal9_state *s);
-/* services/NAME, made when mode is WRITE. Fresh. */
+/* services/NAME (escaped where it must be), made when mode is WRITE. Fresh. */
 HAL9_API hal9_status hal9_state_service_dir(struct hal9_state *s, const char *service, char **ret,
                                             struct hal9_error *err);
 
@@ -83,13 +84,14 @@ struct hal9_journal;
 HAL9_API hal9_status hal9_journal_create(struct hal9_state *s, const char *id, size_t reserve,
                                          struct hal9_journal **ret, struct hal9_error *err);
 /* Opens an operation without an end to go on with: cuts a torn tail, reserves again. HAL9_E_BUSY when another process has it open for writing
- * (an flock on the journal itself); HAL9_E_CORRUPT with the line's number. */
+ * (an flock on the journal itself); HAL9_E_CORRUPT with the line's number; HAL9_E_REFUSED when its last line is an end. */
 HAL9_API hal9_status hal9_journal_reopen(struct hal9_state *s, const char *id,
                                          struct hal9_journal **ret, struct hal9_error *err);
-/* Adds crc and newline, one write; durable: fdatasync before it returns. The object stays the caller's. Thread-safe. */
+/* Adds crc and newline, one write; durable: fdatasync before it returns. The object (not empty, without a "crc") stays the caller's. Thread-safe.
+ * A line that can't be written is cut off again; after a failed sync all further lines are HAL9_E_IO until it is reopened. */
 HAL9_API hal9_status hal9_journal_append(struct hal9_journal *j, const cJSON *line, bool durable,
                                          struct hal9_error *err);
-/* Drops the open mark (after the end line) and closes. */
+/* Drops the open mark (after the end line), gives back the space that was kept ahead, and closes. */
 HAL9_API void hal9_journal_finish(struct hal9_journal *j);
 HAL9_API void hal9_journal_close(struct hal9_journal *j);
 /* All lines, checked: a JSON array. *ret_torn tells that a torn tail was left out. HAL9_E_CORRUPT: message has the line. Reads without lock. */
@@ -98,24 +100,24 @@ HAL9_API hal9_status hal9_journal_read(struct hal9_state *s, const char *id, cJS
 /* The first line alone (the plan), checked. HAL9_E_NOT_FOUND also for a journal without any whole line: its operation never began. */
 HAL9_API hal9_status hal9_journal_first(struct hal9_state *s, const char *id, cJSON **ret_line,
                                         struct hal9_error *err);
-/* Whether some process has it open for writing now. Takes nothing and changes nothing. */
+/* Whether some process has it open for writing now. Changes nothing, and keeps no writer out. */
 HAL9_API bool hal9_journal_running(struct hal9_state *s, const char *id);
 /* Ids in order, oldest first. */
 HAL9_API hal9_status hal9_journal_list(struct hal9_state *s, struct hal9_strv *ret_ids,
                                        struct hal9_error *err);
-/* Those without an end (open/). */
+/* Those that have begun and have no end, by their marks in open/. Opened for WRITE, marks that kills have left behind are dropped. */
 HAL9_API hal9_status hal9_journal_list_open(struct hal9_state *s, struct hal9_strv *ret_ids,
                                             struct hal9_error *err);
-/* The id that a person's prefix or suffix names. HAL9_E_NOT_FOUND (hint: the nearest), HAL9_E_USAGE when several fit (they are named). */
+/* The id that a person's prefix or suffix names (two characters at least; case, i and l for 1, o for 0 don't matter). HAL9_E_NOT_FOUND (hint: the nearest), HAL9_E_USAGE when several fit (they are named). */
 HAL9_API hal9_status hal9_journal_find(struct hal9_state *s, const char *word, char **ret_id,
                                        struct hal9_error *err);
 
 /* ---- blobs ------------------------------------------------------------------------------------ */
 
-/* Content by its SHA-256, mode 0600, fsynced; the same content twice is one file. */
+/* Content by its SHA-256, mode 0600 also where the directory is shared, fsynced; the same content twice is one file, for each user. 1 GiB at most. */
 HAL9_API hal9_status hal9_blob_put(struct hal9_state *s, const void *data, size_t len,
                                    char ret_sha[65], struct hal9_error *err);
-/* HAL9_E_CORRUPT when the content doesn't match its name. */
+/* Appends to *ret. HAL9_E_CORRUPT when the content doesn't match its name; HAL9_E_PERM when another user has put it. */
 HAL9_API hal9_status hal9_blob_get(struct hal9_state *s, const char *sha, struct hal9_buf *ret,
                                    struct hal9_error *err);
 
@@ -143,7 +145,8 @@ struct hal9_lock_opts {
     void *data;
 };
 struct hal9_locks;
-/* Takes all names (sorted inside, so that two takers never deadlock) with flock; on failure none. HAL9_E_BUSY says for whom, HAL9_E_TIMEOUT never. */
+/* Takes all names (sorted inside, so that two takers never deadlock) with flock; on failure none. HAL9_E_BUSY (at once, or when the
+ * timeout, which counts for all of them, is over) says for whom; HAL9_E_TIMEOUT never; HAL9_E_INTERRUPTED by cancel_fd. */
 HAL9_API hal9_status hal9_locks_take(const struct hal9_strv *names, const struct hal9_lock_opts *o,
                                      struct hal9_locks **ret, struct hal9_error *err);
 /* Writes who holds them now into each file. */
