@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "sys/sys-internal.h"
+#include "sys/spawn.h"
 
 /* One of the program's streams. */
 struct stream {
@@ -77,7 +77,7 @@ static void close_streams(struct stream (*streams)[2]) {
 static void kill_group(struct hal9_child *c) {
     int ignored;
     kill(-c->id.pid, SIGKILL);
-    hal9_child_wait(c, -1, -1, &ignored, NULL);
+    hal9_child_wait(c, hal9_mono_ms() + HAL9_KILL_WAIT_MS, -1, &ignored, NULL);
 }
 
 hal9_status hal9_run(const struct hal9_spawn *s, int64_t timeout_ms, int cancel_fd, size_t max,
@@ -96,7 +96,8 @@ hal9_status hal9_run(const struct hal9_spawn *s, int64_t timeout_ms, int cancel_
     piped.new_session = true;
     piped.gated = false;
     _cleanup_(hal9_child_clear) struct hal9_child c = HAL9_CHILD_INIT;
-    hal9_status status = hal9_spawn(&piped, &c, err);
+    struct hal9_patience patience = {deadline, cancel_fd};
+    hal9_status status = hal9_spawn_within(&piped, &patience, &c, err);
     if (status != HAL9_OK)
         return status;
     close(HAL9_TAKE_FD(out));

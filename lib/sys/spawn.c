@@ -143,10 +143,14 @@ static void describe(const struct hal9_spawn *s, const struct hal9_report *r,
 
 /* Reads the child's reports up to `until` (READY; EXEC never comes as a success, so: to the end). */
 static hal9_status await_report(int fd, enum hal9_step until, const char *program,
-                                struct hal9_report *ret, struct hal9_error *err) {
+                                const struct hal9_patience *p, struct hal9_report *ret,
+                                struct hal9_error *err) {
     struct hal9_report last = {.step = HAL9_STEP_NONE};
     for (;;) {
         struct hal9_report r;
+        hal9_status status = hal9_wait_fd(fd, p->deadline_ms, p->cancel_fd, err);
+        if (status != HAL9_OK)
+            return status;
         ssize_t n = HAL9_RETRY(read(fd, &r, sizeof(r)));
         if (n == 0)
             break;
@@ -163,9 +167,9 @@ static hal9_status await_report(int fd, enum hal9_step until, const char *progra
 
 /* The child reports a failure, or reached `until`; going means that execve was next and nothing more came: it succeeded. */
 static hal9_status judge(const struct hal9_spawn *s, int fd, enum hal9_step until,
-                         struct hal9_error *err) {
+                         const struct hal9_patience *p, struct hal9_error *err) {
     struct hal9_report r = {.step = HAL9_STEP_NONE};
-    hal9_status status = await_report(fd, until, s->argv[0], &r, err);
+    hal9_status status = await_report(fd, until, s->argv[0], p, &r, err);
     if (status != HAL9_OK)
         return status;
     if (r.errnum != 0) {
@@ -194,13 +198,22 @@ static hal9_status adopt(pid_t pid, struct hal9_launch *l, struct hal9_child *re
     return HAL9_OK;
 }
 
-/* Ends a child that never got to its program. */
-static void discard(pid_t pid) {
+/* Ends a child that never got to its program. One that hangs in the kernel (a dead mount) is left to die when it can. */
+static void discard(struct hal9_child *c, pid_t pid) {
     kill(pid, SIGKILL);
-    HAL9_RETRY(waitpid(pid, NULL, 0));
+    if (c->fd < 0)
+        HAL9_RETRY(waitpid(pid, NULL, 0));
+    else
+        hal9_wait_fd(c->fd, hal9_mono_ms() + HAL9_KILL_WAIT_MS, -1, NULL);
+    hal9_child_clear(c);
 }
 
 hal9_status hal9_spawn(const struct hal9_spawn *s, struct hal9_child *ret, struct hal9_error *err) {
+    return hal9_spawn_within(s, &(struct hal9_patience){-1, -1}, ret, err);
+}
+
+hal9_status hal9_spawn_within(const struct hal9_spawn *s, const struct hal9_patience *p,
+                              struct hal9_child *ret, struct hal9_error *err) {
     _cleanup_(launch_clear) struct hal9_launch l = {
         .spawn = s, .stdio = {-1, -1, -1}, .error = {-1, -1}, .gate = {-1, -1}};
     hal9_status status = prepare(s, &l, err);
@@ -213,11 +226,9 @@ hal9_status hal9_spawn(const struct hal9_spawn *s, struct hal9_child *ret, struc
     struct hal9_child c = HAL9_CHILD_INIT;
     status = adopt(pid, &l, &c, err);
     if (status == HAL9_OK)
-        status = judge(s, c.error_fd, s->gated ? HAL9_STEP_READY : HAL9_STEP_EXEC, err);
+        status = judge(s, c.error_fd, s->gated ? HAL9_STEP_READY : HAL9_STEP_EXEC, p, err);
     if (status != HAL9_OK) {
-        discard(pid);
-        c.ended = true;
-        hal9_child_clear(&c);
+        discard(&c, pid);
         return status;
     }
     if (!s->gated)
@@ -239,7 +250,10 @@ hal9_status hal9_child_release(struct hal9_child *c, struct hal9_error *err) {
             hal9_error_errno(err, errno, "cannot release the child that is to run %s", c->program);
     close(HAL9_TAKE_FD(c->gate_fd));
     if (status == HAL9_OK)
-        status = judge(&s, c->error_fd, HAL9_STEP_EXEC, err);
+        status = judge(&s, c->error_fd, HAL9_STEP_EXEC, &(struct hal9_patience){-1, -1}, err);
     close(HAL9_TAKE_FD(c->error_fd));
+    /* It ends by itself: waiting for that lets hal9_child_clear() reap it. */
+    if (status != HAL9_OK)
+        hal9_wait_fd(c->fd, hal9_mono_ms() + HAL9_KILL_WAIT_MS, -1, NULL);
     return status;
 }

@@ -33,6 +33,18 @@ struct hal9_launch {
     int gate[2];               /* [0] is the child's; -1 without a gate */
 };
 
+/* How long to wait for the child to report, and what breaks that off (-1: for ever, nothing). */
+struct hal9_patience {
+    int64_t deadline_ms;
+    int cancel_fd;
+};
+enum {
+    HAL9_KILL_WAIT_MS = 2000
+}; /* for a killed child to be gone; longer only where it hangs in the kernel */
+
+/* As hal9_spawn(), which waits for ever. */
+hal9_status hal9_spawn_within(const struct hal9_spawn *s, const struct hal9_patience *p,
+                              struct hal9_child *ret, struct hal9_error *err);
 /* The child's whole life before its program. */
 _Noreturn void hal9_spawn_child(const struct hal9_launch *l);
 

@@ -16,6 +16,7 @@
 #include "base/cleanup.h"
 #include "hal9ops/sys.h"
 #include "sys/fault.h"
+#include "sys/spawn.h"
 
 /* Builds without HAL9_TEST_HOOKS never fail on request. */
 #ifdef HAL9_TEST_HOOKS
@@ -299,6 +300,7 @@ static void gate_opens(void **state) {
     assert_int_equal(hal9_child_release(&c, &err), HAL9_E_NOT_FOUND);
     assert_says(err, "/nowhere/touch");
     hal9_child_clear(&c);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* nothing left behind */
 }
 
 static void gate_stays_shut(void **state) {
@@ -428,6 +430,23 @@ static void timeout_kills_the_group(void **state) {
     unlink(pid_file);
 }
 
+/* A start that doesn't come to its end is given up, and its child with it. */
+static void a_start_is_broken_off(void **state) {
+    (void)state;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    const char *argv[] = {"sleep", "600", NULL};
+    struct hal9_spawn s = {.argv = argv, .stdio = {-1, -1, -1}};
+    struct hal9_child c = HAL9_CHILD_INIT;
+    struct hal9_patience none = {.deadline_ms = -1, .cancel_fd = ends[0]};
+    assert_int_equal(hal9_spawn_within(&s, &none, &c, NULL), HAL9_E_INTERRUPTED);
+    assert_int_equal(c.fd, -1);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* nothing left behind */
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void cancel_ends_a_run(void **state) {
     (void)state;
     int ends[2];
@@ -497,6 +516,7 @@ int main(void) {
         cmocka_unit_test(gate_dies_with_the_parent),
         cmocka_unit_test(threads_do_not_mix),
         cmocka_unit_test(timeout_kills_the_group),
+        cmocka_unit_test(a_start_is_broken_off),
         cmocka_unit_test(cancel_ends_a_run),
         cmocka_unit_test(does_not_wait_for_grandchildren),
         cmocka_unit_test(waiting_is_broken_off),
