@@ -50,7 +50,7 @@ static bool note_parse(const cJSON *j, struct hal9_lock_note *ret) {
 }
 
 bool hal9_note_read(int fd, struct hal9_lock_note *ret) {
-    char text[HAL9_NOTE_MAX + 1];
+    char text[HAL9_NOTE_MAX + 1] = {0};
     ssize_t n = HAL9_AGAIN(pread(fd, text, sizeof(text), 0));
     /* The first line counts: behind it may stand the rest of a longer one, when the writer was
      * killed before it could cut that off. */
