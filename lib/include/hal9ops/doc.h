@@ -119,6 +119,7 @@ struct hal9_schema {
     void (*decode)(struct hal9_decoder *d, const struct hal9_node *n, void *object);
     void (*clear)(void *object); /* what the table doesn't know of; NULL-able */
     const char *doc;
+    cJSON *(*json)(void); /* JSON Schema of what decode takes, fresh; NULL: by the table */
 };
 /* Every error of the document is collected, at most 100: errors says them in order of place. */
 struct hal9_errors {
@@ -236,7 +237,7 @@ struct hal9_stage_result {
     int planned, ran, passed, failed, unknown, skipped;
     int exit;
     bool resumable;
-    int round;     /* of a watch, from 1; 0: none */
+    int round; /* of a watch, from 1; 0: none */
 };
 /* Writes this stage's `end`. Call once. */
 HAL9_API void hal9_stream_end(struct hal9_stream *s, const struct hal9_stage_result *r);
