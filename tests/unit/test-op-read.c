@@ -53,7 +53,6 @@ static void a_dry_run_sees_what_would_come(void **state) {
 
 static void a_dry_undo_and_a_dry_resume(void **state) {
     struct world *w = *state;
-    _cleanup_result_ struct hal9_op_result res = {0};
     struct hal9_op_result dry = {0};
     struct job job = JOB({"a", "file.set", SET("a", "1")},
                          {"b", "file.set", "{\"path\":\"b\",\"value\":\"1\",\"die\":true}", "a"}, );
