@@ -77,12 +77,13 @@ static _Noreturn void execute(const struct hal9_launch *l) {
     int reason = ENOENT;
     for (size_t i = 0; i < l->programs.n; i++) {
         execve(l->programs.v[i], (char *const *)s->argv, envp);
-        if (errno == EACCES)
-            reason = EACCES;
-        else if (errno != ENOENT && errno != ENOTDIR) {
+        if (errno != ENOENT && errno != ENOTDIR && errno != EACCES) {
             reason = errno;
             break;
         }
+        /* A folder of PATH that this user may not enter is none of the program's business. */
+        if (errno == EACCES && (l->programs.n == 1 || access(l->programs.v[i], F_OK) == 0))
+            reason = EACCES;
     }
     errno = reason;
     fail(l, HAL9_STEP_EXEC, 0);

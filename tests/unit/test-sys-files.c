@@ -175,7 +175,8 @@ static int write_to_a_full_disk(const char *mount_point) {
 
 static void a_full_disk_leaves_the_old(void **state) {
     (void)state;
-    _cleanup_free_ char *mount_point = in_dir("full");
+    char mount_point[sizeof(dir) + 8];
+    snprintf(mount_point, sizeof(mount_point), "%s/full", dir);
     assert_int_equal(mkdir(mount_point, 0700), 0);
     pid_t pid = fork();
     if (pid == 0)

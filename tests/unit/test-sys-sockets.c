@@ -505,13 +505,20 @@ static void hidden_owner(void **state) {
     close(fd);
 }
 
+/* skip() passes over cleanups: what it hangs on is found out here. */
+static bool may_make_cgroups(void) {
+    _cleanup_free_ char *mount = hal9_cgroup_mount();
+    return mount && access(mount, W_OK) == 0;
+}
+
 /* By the cgroup that made the socket; needs a cgroup of its own. */
 static void finds_holders_by_cgroup(void **state) {
     (void)state;
-    _cleanup_free_ char *mount = hal9_cgroup_mount();
-    _cleanup_free_ char *dir = hal9_strf("%s/hal9-test-%d", mount ? mount : "", (int)getpid());
-    if (!mount || mkdir(dir, 0755) != 0)
+    if (!may_make_cgroups())
         skip();
+    _cleanup_free_ char *mount = hal9_cgroup_mount();
+    _cleanup_free_ char *dir = hal9_strf("%s/hal9-test-%d", mount, (int)getpid());
+    assert_int_equal(mkdir(dir, 0755), 0);
     _cleanup_free_ char *procs = hal9_path_join(dir, "cgroup.procs");
     int pipes[2];
     assert_int_equal(pipe(pipes), 0);
@@ -561,8 +568,7 @@ static void finds_holders_by_cgroup(void **state) {
     }
     finish(pid);
     assert_int_equal(rmdir(dir), 0);
-    if (n != sizeof(port))
-        skip();
+    assert_int_equal(n, sizeof(port));
 }
 
 static void finds_the_cgroup_mount(void **state) {
@@ -638,13 +644,16 @@ static void tells_time_wait(void **state) {
     assert_int_equal(can_bind(HAL9_TCP, closed_connection(0)), HAL9_BIND_BLOCKED);
 }
 
+static bool has_privileged_ports(void) {
+    _cleanup_buf_ struct hal9_buf first = {0};
+    return hal9_file_read("/proc/sys/net/ipv4/ip_unprivileged_port_start", 100, &first, NULL) ==
+               HAL9_OK &&
+           strtol(first.data, NULL, 10) > 1;
+}
+
 static void tells_a_forbidden_port(void **state) {
     (void)state;
-    _cleanup_buf_ struct hal9_buf first = {0};
-    if (geteuid() != 0 ||
-        hal9_file_read("/proc/sys/net/ipv4/ip_unprivileged_port_start", 100, &first, NULL) !=
-            HAL9_OK ||
-        atoi(first.data) < 2)
+    if (geteuid() != 0 || !has_privileged_ports())
         skip();
     pid_t pid = fork();
     if (pid == 0)
