@@ -15,54 +15,73 @@
 struct uv_loop_s;
 
 struct hal9_http_request {
-    const char *method;          /* NULL: GET, or POST with data */
+    const char *method; /* NULL: GET, or POST with data */
     const char *url;
-    const char *const *headers;  /* "Name: value", NULL-terminated, NULL-able */
+    const char *const *headers; /* "Name: value", NULL-terminated, NULL-able */
     const void *data;
     size_t data_len;
-    int follow;                  /* redirects to follow; 0: a redirect is the answer */
-    int64_t timeout_ms;          /* of the whole; 0: 10 s */
-    size_t max_body;             /* more is cut and truncated set; 0: 1 MiB */
-    const char *unix_socket;     /* instead of TCP */
-    const char *ca_file;         /* NULL: the system's; TLS is always verified */
+    int follow;              /* redirects to follow; 0: a redirect is the answer */
+    int64_t timeout_ms;      /* of the whole; 0: 10 s */
+    size_t max_body;         /* more is cut and truncated set; 0: 1 MiB */
+    const char *unix_socket; /* instead of TCP */
+    const char *ca_file;     /* NULL: the system's; TLS is always verified */
 };
 enum hal9_http_failure {
     HAL9_HTTP_NONE,
     HAL9_HTTP_RESOLVE,
-    HAL9_HTTP_REFUSED,           /* nobody listens */
-    HAL9_HTTP_CONNECT,           /* unreachable, reset while connecting */
+    HAL9_HTTP_REFUSED, /* nobody listens */
+    HAL9_HTTP_CONNECT, /* unreachable, reset while connecting */
     HAL9_HTTP_TIMEOUT,
     HAL9_HTTP_TLS,
-    HAL9_HTTP_PROTOCOL,          /* not HTTP, cut off, empty reply */
+    HAL9_HTTP_PROTOCOL, /* not HTTP, cut off, empty reply */
     HAL9_HTTP_OTHER,
 };
 struct hal9_http_response {
     int status;
-    struct hal9_strv headers;    /* "name: value", name in lower case; of the last answer */
+    struct hal9_strv headers; /* "name: value", name in lower case; of the last answer */
     struct hal9_buf body;
     bool truncated;
     char *final_url;
-    char *peer;                  /* "127.0.0.1:8080" */
-    char *local;                 /* "127.0.0.1:41234" */
-    char *certificate;           /* SHA-256 of the leaf in hex, or NULL */
-    int64_t us;                  /* until the last byte */
+    char *peer;        /* "127.0.0.1:8080" */
+    char *local;       /* "127.0.0.1:41234" */
+    char *certificate; /* SHA-256 of the leaf in hex, or NULL */
+    int64_t us;        /* until the last byte */
     int64_t connect_us;
-    enum hal9_http_failure failure;  /* set with an error, too */
+    enum hal9_http_failure failure; /* set with an error, too */
 };
 HAL9_API void hal9_http_response_clear(struct hal9_http_response *r);
-HAL9_API const char *hal9_http_header(const struct hal9_http_response *r, const char *name); /* NULL when missing; borrowed */
+HAL9_API const char *hal9_http_header(const struct hal9_http_response *r,
+                                      const char *name); /* NULL when missing; borrowed */
+
+/* The parts of an http or https URL. */
+struct hal9_url {
+    bool tls;
+    char *host;    /* a name or address; IPv6 without brackets */
+    uint16_t port; /* 80 or 443 where none is written */
+    char *path;    /* "/health", without query; at least "/" */
+    bool password; /* it has one: user:password@ */
+};
+/* HAL9_E_USAGE with what is wrong: no scheme that is known, no host, a bad port, blanks. */
+HAL9_API hal9_status hal9_url_parse(const char *url, struct hal9_url *ret, struct hal9_error *err);
+HAL9_API void hal9_url_clear(struct hal9_url *u);
+/* A URL as it may be shown: the password and query values that look like secrets replaced by ***. Fresh. */
+HAL9_API char *hal9_url_redact(const char *url);
 
 /* One request to its end. HAL9_OK for any HTTP status. cancel_fd as in hal9_wait_fd(). */
-HAL9_API hal9_status hal9_http(const struct hal9_http_request *q, int cancel_fd, struct hal9_http_response *ret, struct hal9_error *err);
+HAL9_API hal9_status hal9_http(const struct hal9_http_request *q, int cancel_fd,
+                               struct hal9_http_response *ret, struct hal9_error *err);
 
 /* Many at once in a libuv loop. */
 struct hal9_http_pool;
 struct hal9_http_call;
-HAL9_API hal9_status hal9_http_pool_new(struct uv_loop_s *loop, struct hal9_http_pool **ret, struct hal9_error *err);
+HAL9_API hal9_status hal9_http_pool_new(struct uv_loop_s *loop, struct hal9_http_pool **ret,
+                                        struct hal9_error *err);
 /* done is called once from the loop, unless cancelled; r and e are borrowed (e->code HAL9_OK: an answer). */
 HAL9_API hal9_status hal9_http_start(struct hal9_http_pool *p, const struct hal9_http_request *q,
-                                     void (*done)(void *data, const struct hal9_http_response *r, const struct hal9_error *e), void *data,
-                                     struct hal9_http_call **ret, struct hal9_error *err);
+                                     void (*done)(void *data, const struct hal9_http_response *r,
+                                                  const struct hal9_error *e),
+                                     void *data, struct hal9_http_call **ret,
+                                     struct hal9_error *err);
 HAL9_API void hal9_http_cancel(struct hal9_http_call *c);
 /* Ends what runs, without calling done; run the loop once more to let handles close. */
 HAL9_API void hal9_http_pool_free(struct hal9_http_pool *p);
@@ -70,22 +89,24 @@ HAL9_API void hal9_http_pool_free(struct hal9_http_pool *p);
 /* ---- systemd ------------------------------------------------------------------------------------- */
 
 struct hal9_unit {
-    char *name;            /* "layer9.service" */
-    char *active;          /* ActiveState */
+    char *name;   /* "layer9.service" */
+    char *active; /* ActiveState */
     char *sub;
-    char *cgroup;          /* ControlGroup */
-    pid_t main_pid;        /* 0: none */
-    int64_t restart_ms;    /* RestartSec */
-    char *restart;         /* Restart= no, always, on-failure ... */
-    char *exec_start;      /* path of the first ExecStart, or NULL */
-    struct hal9_strv triggered_by;  /* sockets that would start it again */
-    struct hal9_strv required_by;   /* what stops with it: RequiredBy, BoundBy, ConsistsOf */
+    char *cgroup;                  /* ControlGroup */
+    pid_t main_pid;                /* 0: none */
+    int64_t restart_ms;            /* RestartSec */
+    char *restart;                 /* Restart= no, always, on-failure ... */
+    char *exec_start;              /* path of the first ExecStart, or NULL */
+    struct hal9_strv triggered_by; /* sockets that would start it again */
+    struct hal9_strv required_by;  /* what stops with it: RequiredBy, BoundBy, ConsistsOf */
 };
 HAL9_API bool hal9_systemd_running(void);
 /* HAL9_E_NOT_FOUND: not loaded; HAL9_E_UNSUPPORTED: no systemd here. */
-HAL9_API hal9_status hal9_systemd_show(const char *unit, struct hal9_unit *ret, struct hal9_error *err);
+HAL9_API hal9_status hal9_systemd_show(const char *unit, struct hal9_unit *ret,
+                                       struct hal9_error *err);
 HAL9_API void hal9_unit_clear(struct hal9_unit *u);
 /* verb: start, stop, restart; waits for the job. HAL9_E_TIMEOUT leaves the job going on. */
-HAL9_API hal9_status hal9_systemd_do(const char *verb, const char *unit, int64_t timeout_ms, int cancel_fd, struct hal9_error *err);
+HAL9_API hal9_status hal9_systemd_do(const char *verb, const char *unit, int64_t timeout_ms,
+                                     int cancel_fd, struct hal9_error *err);
 
 #endif
