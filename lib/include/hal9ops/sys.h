@@ -289,6 +289,10 @@ HAL9_API hal9_status hal9_child_wait(struct hal9_child *c, int64_t deadline_ms, 
                                      int *ret_exit, struct hal9_error *err);
 /* Closes the descriptors; the process goes on, unless it still waits at the gate: then it exits. */
 HAL9_API void hal9_child_clear(struct hal9_child *c);
+/* Calls fn(arg, fd) in a child of its own session and ends it; what fn writes to fd is read from *ret_fd. For calls that may hang in the
+ * kernel: the parent goes on, and kills the child. Descriptors 0 to 2 are /dev/null there, all others but fd closed. */
+HAL9_API hal9_status hal9_spawn_call(void (*fn)(const void *arg, int fd), const void *arg,
+                                     struct hal9_child *ret, int *ret_fd, struct hal9_error *err);
 struct hal9_run_result {
     int exit; /* or 128 + signal */
     struct hal9_buf out, err;
