@@ -22,6 +22,7 @@ enum hal9_check_state { HAL9_CHECK_PASS, HAL9_CHECK_FAIL, HAL9_CHECK_UNKNOWN, HA
 HAL9_API const char *hal9_check_state_name(enum hal9_check_state s);
 
 struct hal9_check_driver;
+struct hal9_look; /* who listens where; check/look.h */
 /* A check as configured. */
 struct hal9_check {
     char *name; /* default: "http /health", "tcp 127.0.0.1:5432", "disk /" */
@@ -81,12 +82,20 @@ struct hal9_check_run { /* one running check */
 struct hal9_check_driver {
     const char *key; /* "http" */
     const char *doc;
-    bool of_host;                            /* a failure makes the service degraded, not failing */
-    const struct hal9_schema *schema;        /* its own key and companions */
-    char *(*name)(const void *params);       /* default name, fresh */
+    bool of_host;                      /* a failure makes the service degraded, not failing */
+    const struct hal9_schema *schema;  /* its own key and companions */
+    char *(*name)(const void *params); /* default name, fresh; params may lack what was wrong */
+    /* Looks at the whole check after its params are decoded; may add errors. NULL-able. */
+    void (*finish)(struct hal9_decoder *d, const struct hal9_node *n, struct hal9_check *c);
     void (*start)(struct hal9_check_run *r); /* ends in hal9_check_done(), now or from the loop */
-    /* timeout or interrupt: release, don't call done; NULL: nothing to release */
+    /* Deadline or interrupt: release, don't call done; NULL: nothing to release. */
     void (*cancel)(struct hal9_check_run *r);
+    /* The check's own time is over: release, then end in hal9_check_done() or a look at the port's
+     * listener. NULL: cancel, and failed with "no answer within 5 s". */
+    void (*timeout)(struct hal9_check_run *r);
+    /* After hal9_check_look(): in a worker thread, where blocking calls are fine, with what
+     * listens on the port. Ends in hal9_check_done(). */
+    void (*look)(struct hal9_check_run *r, struct hal9_look *look);
 };
 /* The table of check kinds, one driver a file. Static. */
 HAL9_API const struct hal9_check_driver *const *hal9_check_drivers(size_t *ret_n);
