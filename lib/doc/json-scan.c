@@ -107,7 +107,9 @@ static const byte *escape(struct scan *s, const byte *p) {
     if (s->end - p < 2)
         return fault(s, s->end, "a string without its closing quote");
     if (p[1] != 'u')
-        return memchr("\"\\/bfnrt", p[1], 8) ? p + 2 : fault(s, p, "an unknown escape in a string");
+        return p[1] != '\0' && strchr("\"\\/bfnrt", p[1])
+                   ? p + 2
+                   : fault(s, p, "an unknown escape in a string");
     int code = hex4(s, p + 2);
     if (code < 0)
         return fault(s, p, "\\u wants four hexadecimal digits");
@@ -220,14 +222,15 @@ static void note_key(struct scan *s, struct keys *keys, const byte *key, size_t 
 static void note_top(struct scan *s, const byte *key, size_t key_len, const byte *at,
                      const byte *end) {
     struct hal9_json_scan *f = s->found;
-    if (f->n_top == HAL9_JSON_TOP || key_len > UINT32_MAX || end - at > UINT32_MAX) {
+    size_t value_len = (size_t)(end - at);
+    if (f->n_top == HAL9_JSON_TOP || key_len > UINT32_MAX || value_len > UINT32_MAX) {
         f->top_whole = false;
         return;
     }
     f->top[f->n_top++] = (struct hal9_json_member){.key = (const char *)key,
                                                    .value = (const char *)at,
                                                    .key_len = (uint32_t)key_len,
-                                                   .value_len = (uint32_t)(end - at)};
+                                                   .value_len = (uint32_t)value_len};
 }
 
 /* "key": value, with p at the quote. */

@@ -80,7 +80,7 @@ hal9_status hal9_record_check(const cJSON *record, struct hal9_error *err) {
                               (long long)version, HAL9_RECORD_VERSION);
     const struct hal9_record_kind *kinds = hal9_record_kinds(&n);
     for (size_t i = 0; i < n; i++) {
-        if (strcmp(kinds[i].kind, kind) != 0)
+        if (!hal9_streq(kinds[i].kind, kind))
             continue;
         for (const struct hal9_record_field *f = kinds[i].fields; f->name; f++)
             if (check_field(record, kind, f, err) != HAL9_OK)

@@ -64,9 +64,10 @@ static char byte_at(const char *data, size_t len, yaml_mark_t at, bool *ret_tab)
 }
 
 static hal9_status reader_error(struct hal9_error *err, const struct hal9_doc *d,
-                                const yaml_parser_t *p, const char *data, size_t len) {
+                                const yaml_parser_t *p, const char *problem, const char *data,
+                                size_t len) {
     unsigned line, col;
-    bool control = strstr(p->problem, "control") != NULL;
+    bool control = strstr(problem, "control") != NULL;
     hal9_place_of(data, len, p->problem_offset, &line, &col);
     yaml_mark_t at = {.line = line - 1, .column = col - 1};
     if (!control)
@@ -107,7 +108,7 @@ hal9_status hal9_yaml_syntax_error(struct hal9_error *err, const struct hal9_doc
     const char *problem = p->problem ? p->problem : "this is no YAML";
     bool tab;
     if (p->error == YAML_READER_ERROR)
-        return reader_error(err, d, p, data, len);
+        return reader_error(err, d, p, problem, data, len);
     char c = byte_at(data, len, p->problem_mark, &tab);
     if (strstr(problem, "cannot start any token"))
         return no_token(err, d, p->problem_mark, c);

@@ -219,7 +219,9 @@ static hal9_status on_start(struct builder *b, const yaml_event_t *e, enum hal9_
 }
 
 static hal9_status on_end(struct builder *b) {
-    struct hal9_ynode *node = b->stack[--b->depth];
+    struct hal9_ynode *node = b->depth > 0 ? b->stack[--b->depth] : NULL;
+    if (!node)
+        return HAL9_OK; /* which libyaml, that balances them, never lets happen */
     node->open = false;
     if (node->n.kind == HAL9_NODE_MAP && hal9_yaml_finish_map(b->d, node, b->err) != HAL9_OK)
         return HAL9_E_CONFIG;

@@ -146,6 +146,7 @@ static void long_line_without_end(void **state) {
     assert_int_equal(r.up.lines, 1);
     _cleanup_free_ char *rest = foreign(&r, &len, &own);
     assert_int_equal(len, (3u << 20) + 1);
+    assert_memory_equal(rest, in, 3u << 20);
     assert_int_equal(own, 3);
     run_clear(&r);
 }

@@ -294,6 +294,7 @@ static void problems_are_bounded(void **state) {
     _cleanup_free_ char *rest = foreign(&r, &len, &own);
     assert_int_equal(own, 101);
     assert_int_equal(len, in.len);
+    assert_memory_equal(rest, in.data, len);
     run_clear(&r);
 }
 
