@@ -61,6 +61,18 @@ static enum verdict judge(const struct operation *op, const struct op_step *s) {
     return v;
 }
 
+/* "step 'gate' failed", fresh. */
+static char *barred_by(const struct operation *op, const struct op_step *s) {
+    for (size_t i = 0; i < s->plan->after.n; i++) {
+        const struct op_step *p = &op->steps[s->after[i]];
+        if (p->state == HAL9_STEP_FAILED)
+            return hal9_strf("step '%s' failed", p->plan->name);
+        if (p->state == HAL9_STEP_NOT_RUN && !p->needless)
+            return hal9_strf("step '%s' did not run", p->plan->name);
+    }
+    return NULL;
+}
+
 /* Whoever comes after a needless step goes on, unless what it was for wasn't reached either. */
 static void leave_out(struct operation *op, struct op_step *s, enum verdict v) {
     s->state = HAL9_STEP_NOT_RUN;
@@ -68,6 +80,8 @@ static void leave_out(struct operation *op, struct op_step *s, enum verdict v) {
         const struct op_step *of = &op->steps[s->when_failed];
         s->needless = of->state != HAL9_STEP_NOT_RUN || of->needless;
     }
+    if (v == BARRED)
+        s->why = barred_by(op, s);
     if (s->when_failed == OP_NONE)
         op_tell_step(op, s, HAL9_STEP_NOT_RUN);
 }

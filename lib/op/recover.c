@@ -48,7 +48,6 @@ void op_step_recover(struct hal9_step_ctx *c) {
     struct op_step *s = c->step;
     enum op_begun found = OP_HALF_WAY;
     hal9_status st = op_inspect(c, &now, &e);
-    c->acting = true;
     if (st == HAL9_OK)
         st = op_judge_begun(c, now, &found, &e);
     if (st != HAL9_OK) {

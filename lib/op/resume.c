@@ -1,13 +1,11 @@
 /* Going on with an operation that has no end: resume. Ending it as it stands: abort. */
-#include <string.h>
 #include <unistd.h>
 
 #include "hal9ops/sys.h"
 #include "op/op-internal.h"
 
-static hal9_status ended(const char *id, enum hal9_op_state state, struct hal9_op_result *ret) {
+static hal9_status ended(enum hal9_op_state state, struct hal9_op_result *ret) {
     *ret = (struct hal9_op_result){.state = state, .nothing = true};
-    memcpy(ret->id, id, strlen(id) + 1);
     ret->why = hal9_strf("it has ended already: %s", hal9_op_state_name(state));
     return HAL9_OK;
 }
@@ -22,7 +20,7 @@ static hal9_status look(const struct hal9_op_env *env, const char *id, struct ha
         return st;
     *ret_open = o->state == HAL9_OP_OPEN;
     if (!*ret_open)
-        return ended(o->id, o->state, ret);
+        return ended(o->state, ret);
     return hal9_journal_running(env->state, id) ? op_busy(env->state, id, err) : HAL9_OK;
 }
 
@@ -66,7 +64,7 @@ hal9_status hal9_op_resume(const struct hal9_op_env *env, const char *id,
     if (st == HAL9_OK)
         st = lock_and_reopen(&op, &o, &open, err);
     if (st == HAL9_OK && !open)
-        return ended(op.id, op.end, ret);
+        return ended(op.end, ret);
     if (st == HAL9_OK)
         st = op_need_kinds(&op, err);
     if (st == HAL9_OK)
@@ -121,7 +119,7 @@ hal9_status hal9_op_abort(const struct hal9_op_env *env, const char *id, struct 
     if (st == HAL9_OK)
         st = lock_and_reopen(&op, &o, &open, err);
     if (st == HAL9_OK && !open)
-        return ended(op.id, op.end, ret);
+        return ended(op.end, ret);
     if (st == HAL9_OK)
         st = freeze(&op, blind, &words, err);
     if (st != HAL9_OK)

@@ -83,8 +83,9 @@ static inline void told_plan(void *data, const char *id, const struct hal9_plan 
     hal9_buf_printf(&((struct world *)data)->told, "plan of %zu%s\n", plan->n, id ? "" : ", dry");
 }
 static inline void told_step(void *data, const struct hal9_step_report *r) {
-    hal9_buf_printf(&((struct world *)data)->told, "%s %s\n", r->name,
-                    hal9_step_state_name(r->state));
+    const char *because = r->state == HAL9_STEP_NOT_RUN && r->reason ? r->reason : NULL;
+    hal9_buf_printf(&((struct world *)data)->told, "%s %s%s%s\n", r->name,
+                    hal9_step_state_name(r->state), because ? ": " : "", because ? because : "");
 }
 static inline void told_progress(void *data, const struct hal9_step_report *r, const char *text) {
     hal9_buf_printf(&((struct world *)data)->told, "%s: %s\n", r->name, text);

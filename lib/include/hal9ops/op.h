@@ -44,18 +44,19 @@ struct hal9_step_kind {
     unsigned flags;
     /* Canonical names of what it touches: "port:NETNS/8080", "unit:x.service", "service:x". NULL: nothing. */
     hal9_status (*resources)(const cJSON *args, struct hal9_strv *ret, struct hal9_error *err);
-    /* The world now. */
+    /* The world now. Also called when nothing may be changed. NULL: it can't be seen; before is {}, the step is never skipped, and found begun only
+     * recover can tell. */
     hal9_status (*inspect)(struct hal9_step_ctx *c, cJSON **ret_state, struct hal9_error *err);
-    /* The world wanted; equal to before: already so, the step is skipped. */
+    /* The world wanted; equal to before: already so, the step is skipped. NULL: {"done": true}, which is what a verify of NULL then takes for after. */
     hal9_status (*intent)(struct hal9_step_ctx *c, const cJSON *before, cJSON **ret_intent,
                           struct hal9_error *err);
-    /* Makes it so, durably. */
+    /* Makes it so, durably. HAL9_E_INTERRUPTED while the cancel fd is readable leaves the step begun, to go on with; any other error has it failed. */
     hal9_status (*apply)(struct hal9_step_ctx *c, const cJSON *before, const cJSON *intent,
                          struct hal9_error *err);
-    /* Whether it is so; *ret_after goes to the journal. NULL: inspect, compare with intent. */
+    /* Whether it is so; *ret_after goes to the journal, of the form that inspect gives: undo compares the two. NULL: inspect, compare with intent. */
     hal9_status (*verify)(struct hal9_step_ctx *c, const cJSON *before, const cJSON *intent,
                           cJSON **ret_after, struct hal9_error *err);
-    /* Found begun, and now is neither before nor intent. NULL: HAL9_RECOVER_STOP. */
+    /* Found begun, and now is neither before nor intent (or there is no inspect). Decides, changes nothing. NULL: HAL9_RECOVER_STOP. */
     hal9_status (*recover)(struct hal9_step_ctx *c, const cJSON *before, const cJSON *intent,
                            const cJSON *now, enum hal9_recovery *ret, struct hal9_error *err);
     /* The step that takes it back: kind (static or owned by the table) and args (fresh). *ret_kind NULL: nothing to take back. NULL: never anything.
@@ -63,7 +64,7 @@ struct hal9_step_kind {
     hal9_status (*invert)(struct hal9_step_ctx *c, const cJSON *before, const cJSON *after,
                           const char **ret_kind, cJSON **ret_args, char **ret_title,
                           struct hal9_error *err);
-    /* "stop layer9-server (pid 4711)", fresh; NULL: the step's title. */
+    /* "stop layer9-server (pid 4711)", fresh: the title of a step whose planner gave none. NULL: its name. */
     char *(*describe)(const cJSON *args);
 };
 enum hal9_kind_flags {
@@ -85,11 +86,12 @@ HAL9_API const cJSON *hal9_step_args(const struct hal9_step_ctx *c);
 HAL9_API struct hal9_state *hal9_step_state(const struct hal9_step_ctx *c);
 HAL9_API bool hal9_step_dry(const struct hal9_step_ctx *c);
 HAL9_API bool hal9_step_forced(const struct hal9_step_ctx *c, const char *guard);
-/* Writes a note line, durable when it returns: what recover, inspect and invert must know (a pid). The object is taken. */
+/* Writes a note line, durable when it returns: what recover, inspect and invert must know (a pid). The object is taken.
+ * From apply and verify; HAL9_E_REFUSED elsewhere. */
 HAL9_API hal9_status hal9_step_note(struct hal9_step_ctx *c, cJSON *note, struct hal9_error *err);
 /* This step's notes so far, oldest first: a JSON array, borrowed. */
 HAL9_API const cJSON *hal9_step_notes(const struct hal9_step_ctx *c);
-/* "after" of an earlier step of this operation, or NULL; borrowed. */
+/* "after" of an earlier step of this operation (of a skipped one: how it was found), or NULL; borrowed. */
 HAL9_API const cJSON *hal9_step_after_of(const struct hal9_step_ctx *c, const char *step_name);
 /* What the person at the terminal sees while it lasts: "waiting for pid 4711 to end". */
 HAL9_API void hal9_step_progress(struct hal9_step_ctx *c, const char *fmt, ...) HAL9_PRINTF(2, 3);
@@ -235,8 +237,10 @@ HAL9_API hal9_status hal9_op_run(const struct hal9_op_env *env, hal9_plan_fn pla
  * HAL9_E_DRIFT with before, intent and now in the detail (force "drift" applies). */
 HAL9_API hal9_status hal9_op_resume(const struct hal9_op_env *env, const char *id,
                                     struct hal9_op_result *ret, struct hal9_error *err);
-/* Takes back the done steps (and one that was left half-way), last first, as an ordinary operation. Refused (HAL9_E_REFUSED) while a later operation touched the same thing
- * and was not itself undone; HAL9_E_DRIFT when the world isn't as the operation left it (force "drift"). With nothing to take back: nothing. */
+/* Takes back the done steps (and one that was left half-way), last first, as an ordinary operation. Refused (HAL9_E_REFUSED) while a later operation
+ * touched the same thing and was not itself undone; HAL9_E_DRIFT when the world isn't as the operation left it (force "drift"), with failed_step and
+ * detail set. With nothing to take back: nothing, and why. One that is open is ended first (aborted); an undo of the same that was begun and not
+ * ended is gone on with. */
 HAL9_API hal9_status hal9_op_undo(const struct hal9_op_env *env, const char *id,
                                   struct hal9_op_result *ret, struct hal9_error *err);
 /* All operations of a run that changed something, newest first; stops at the first that fails.
@@ -244,7 +248,8 @@ HAL9_API hal9_status hal9_op_undo(const struct hal9_op_env *env, const char *id,
 HAL9_API hal9_status hal9_op_undo_run(const struct hal9_op_env *env, const char *run,
                                       struct hal9_op_result **ret, size_t *n_ret,
                                       struct hal9_error *err);
-/* Freezes an open operation as it stands: settles the begun step, writes end aborted. A no-op on one that has ended (res->nothing). */
+/* Freezes an open operation as it stands: settles the begun step, writes end aborted. A no-op on one that has ended (res->nothing).
+ * On another host only with force "foreign", and without looking. */
 HAL9_API hal9_status hal9_op_abort(const struct hal9_op_env *env, const char *id,
                                    struct hal9_op_result *ret, struct hal9_error *err);
 
