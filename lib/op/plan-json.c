@@ -96,5 +96,7 @@ void op_plan_parse(const cJSON *line, struct hal9_plan *ret) {
     ret->service = hal9_strdup(hal9_json_str(line, "service"));
     ret->subject = subject ? cJSON_Duplicate(subject, true) : NULL;
     hal9_json_get_strv(cJSON_GetObjectItemCaseSensitive(line, "undoes"), &ret->undoes);
-    cJSON_ArrayForEach(step, cJSON_GetObjectItemCaseSensitive(line, "steps")) parse_step(step, ret);
+    cJSON_ArrayForEach(step, cJSON_GetObjectItemCaseSensitive(line, "steps")) {
+        parse_step(step, ret);
+    }
 }
