@@ -37,21 +37,16 @@ static hal9_status run_systemctl(const char *const *argv, int64_t timeout_ms, in
     return hal9_run(&spawn, timeout_ms, cancel_fd, MAX_OUTPUT, ret, err);
 }
 
-/* The last line of what it said on stderr, fresh. */
-static char *last_words(const struct hal9_buf *b) {
-    size_t end = b->len, start;
-    while (end > 0 && (b->data[end - 1] == '\n' || b->data[end - 1] == ' '))
-        end--;
-    for (start = end; start > 0 && b->data[start - 1] != '\n'; start--)
-        continue;
-    return hal9_strndup(b->data ? b->data + start : "", end - start);
+/* The first line of what it said on stderr, fresh: the rest is where to read more. */
+static char *first_words(const struct hal9_buf *b) {
+    return hal9_strndup(b->data ? b->data : "", b->data ? strcspn(b->data, "\n") : 0);
 }
 
 static hal9_status tell_failure(const char *verb, const char *unit, const struct hal9_run_result *r,
                                 struct hal9_error *err) {
-    _cleanup_free_ char *words = last_words(&r->err);
+    _cleanup_free_ char *words = first_words(&r->err);
     hal9_status status = HAL9_E_FAILED;
-    if (strstr(words, "ccess denied") || strstr(words, "uthentication"))
+    if (r->exit == 4 || strstr(words, "ccess denied") || strstr(words, "uthentication"))
         status = HAL9_E_PERM;
     else if (r->exit == 5 || strstr(words, "not found") || strstr(words, "not loaded"))
         status = HAL9_E_NOT_FOUND;
@@ -81,15 +76,19 @@ hal9_status hal9_systemd_show(const char *unit, struct hal9_unit *ret, struct ha
 hal9_status hal9_systemd_do(const char *verb, const char *unit, int64_t timeout_ms, int cancel_fd,
                             struct hal9_error *err) {
     _cleanup_(hal9_run_result_clear) struct hal9_run_result r = {0};
-    const char *const argv[] = {"systemctl", verb,       "--no-pager", "--no-ask-password",
-                                "--quiet",   "--system", "--",         unit,
-                                NULL};
-    hal9_status status = run_systemctl(argv, timeout_ms, cancel_fd, &r, err);
-    if (status == HAL9_E_TIMEOUT || status == HAL9_E_INTERRUPTED) {
-        hal9_error_prefix(err, "systemctl %s %s", verb, unit);
-        hal9_error_hint(err, "systemd goes on with the job: systemctl list-jobs");
+    const char *const argv[] = {"systemctl", verb, "--no-pager", "--no-ask-password",
+                                "--system",  "--", unit,         NULL};
+    _cleanup_error_ struct hal9_error e = {0};
+    hal9_status status = run_systemctl(argv, timeout_ms, cancel_fd, &r, &e);
+    if (status == HAL9_E_TIMEOUT) {
+        _cleanup_free_ char *span = hal9_span_text(timeout_ms);
+        hal9_error_set(&e, status, "systemctl %s %s: not done within %s", verb, unit, span);
     }
-    if (status != HAL9_OK || r.exit == 0)
-        return status;
+    if (status == HAL9_E_TIMEOUT || status == HAL9_E_INTERRUPTED)
+        hal9_error_hint(&e, "systemd goes on with the job: systemctl list-jobs");
+    if (status != HAL9_OK)
+        return hal9_error_move(err, &e);
+    if (r.exit == 0)
+        return HAL9_OK;
     return tell_failure(verb, unit, &r, err);
 }

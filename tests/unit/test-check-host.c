@@ -1,5 +1,7 @@
 /* Checks of the host: process, disk, memory, load, pressure, open-files, command, file. */
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include "service.h"
@@ -88,6 +90,49 @@ static void disks_have_room_or_not(void **state) {
     r = run("{disk: /proc, free: 0%, inodes: 5%}");
     assert_result(r, HAL9_CHECK_PASS, NULL, "left");
     hal9_check_result_clear(&r);
+}
+
+enum { NO_RIGHT = 77 };
+
+/* In a mount namespace of its own: a file system whose server never answers, beside a healthy one. */
+static int ask_beside_a_hung_mount(const char *dir) {
+    char options[64];
+    const int fuse = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+    snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0", fuse);
+    if (fuse < 0 || unshare(CLONE_NEWNS) != 0 ||
+        mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("hang", dir, "fuse", 0, options) != 0)
+        return NO_RIGHT;
+    struct hal9_check_job jobs[] = {
+        {.check = check_makef("{disk: %s, timeout: 300ms}", dir)},
+        {.check = check_make("{disk: /, free: 1, inodes: 0%}")},
+    };
+    const int64_t begin = hal9_mono_ms();
+    /* Twice: what hangs from the first round must not hold up the second. */
+    for (int round = 0; round < 2; round++)
+        if (hal9_checks_run(jobs, 2, -1, -1, NULL) != HAL9_OK ||
+            jobs[0].result.state != HAL9_CHECK_FAIL || jobs[1].result.state != HAL9_CHECK_PASS ||
+            !strstr(jobs[0].result.reason, "gave no answer within 0.3 s"))
+            return 1;
+    return hal9_mono_ms() - begin < 5000 && jobs[1].result.us < 290000 ? 0 : 2;
+}
+
+static void a_hung_mount_ends_at_its_timeout(void **state) {
+    (void)state;
+    char dir[] = "/tmp/hal9-hang-XXXXXX";
+    int status = 0;
+    assert_non_null(mkdtemp(dir));
+    const pid_t pid = fork();
+    if (pid == 0)
+        _exit(ask_beside_a_hung_mount(dir));
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    rmdir(dir);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == NO_RIGHT) {
+        print_message("skipped: needs root and /dev/fuse\n");
+        skip();
+    }
+    assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 static void memory_load_and_files_are_measured(void **state) {
@@ -224,6 +269,7 @@ int main(void) {
         cmocka_unit_test(processes_are_counted),
         cmocka_unit_test(a_zombie_does_not_run),
         cmocka_unit_test(disks_have_room_or_not),
+        cmocka_unit_test(a_hung_mount_ends_at_its_timeout),
         cmocka_unit_test(memory_load_and_files_are_measured),
         cmocka_unit_test(pressure_is_measured_where_the_kernel_does),
         cmocka_unit_test(commands_have_nagios_codes),
