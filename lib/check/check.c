@@ -52,7 +52,7 @@ static const struct hal9_field common_fields[] = {
     {0},
 };
 #undef AT
-static const struct hal9_schema common_schema = {
+const struct hal9_schema hal9_check_common_schema = {
     .name = "check", .size = sizeof(struct common), .fields = common_fields};
 
 static bool has_key(const struct hal9_field *fields, const char *key) {
@@ -139,7 +139,7 @@ static void decode_part(struct hal9_decoder *d, const struct hal9_schema *s,
 static void decode_common(struct hal9_decoder *d, const struct hal9_node *n, struct hal9_check *c) {
     struct common m = {0};
     const struct hal9_node *timeout = hal9_node_get(n, "timeout");
-    decode_part(d, &common_schema, n, &m);
+    decode_part(d, &hal9_check_common_schema, n, &m);
     if (timeout && m.timeout <= 0)
         hal9_decoder_error(d, timeout, "a timeout must be longer than 0");
     c->name = m.name;
@@ -199,6 +199,7 @@ const struct hal9_schema hal9_check_schema = {.name = "check",
                                               .fields = no_fields,
                                               .decode = decode,
                                               .clear = clear,
+                                              .json = hal9_check_json,
                                               .doc = "what must hold for a service to be healthy"};
 
 void hal9_check_free(struct hal9_check *c) {

@@ -10,4 +10,9 @@ extern const struct hal9_check_driver hal9_check_command_driver, hal9_check_disk
     hal9_check_pressure_driver, hal9_check_process_driver, hal9_check_tcp_driver,
     hal9_check_udp_driver;
 
+/* The keys that every check takes, for documents: its struct is check.c's own. */
+extern const struct hal9_schema hal9_check_common_schema;
+/* JSON Schema of a check: one form a kind. Fresh. */
+cJSON *hal9_check_json(void);
+
 #endif

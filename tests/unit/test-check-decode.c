@@ -242,6 +242,25 @@ static void the_table_is_whole(void **state) {
     }
 }
 
+static void editors_get_a_form_of_each_kind(void **state) {
+    (void)state;
+    _cleanup_json_ cJSON *form = hal9_schema_json(&hal9_check_schema);
+    const cJSON *kinds = cJSON_GetObjectItem(form, "oneOf");
+    size_t n;
+    const struct hal9_check_driver *const *all = hal9_check_drivers(&n);
+    assert_int_equal(cJSON_GetArraySize(kinds), (int)n);
+    for (int i = 0; i < (int)n; i++) {
+        const cJSON *kind = cJSON_GetArrayItem(kinds, i);
+        const cJSON *properties = cJSON_GetObjectItem(kind, "properties");
+        const cJSON *required = cJSON_GetObjectItem(kind, "required");
+        assert_true(cJSON_HasObjectItem(properties, all[i]->key));
+        assert_true(cJSON_HasObjectItem(properties, "timeout"));
+        assert_true(cJSON_HasObjectItem(properties, "critical"));
+        assert_string_equal(cJSON_GetArrayItem(required, 0)->valuestring, all[i]->key);
+        assert_false(hal9_json_bool(kind, "additionalProperties", true));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_all_share_has_defaults),
@@ -254,6 +273,7 @@ int main(void) {
         cmocka_unit_test(a_word_is_shown_without_secrets),
         cmocka_unit_test(a_port_implies_its_owner),
         cmocka_unit_test(the_table_is_whole),
+        cmocka_unit_test(editors_get_a_form_of_each_kind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
