@@ -267,6 +267,45 @@ static void a_killed_undo_goes_on(void **state) {
     assert_true(n > 40);
 }
 
+/* Several steps are under way when it is killed: which ones, is up to the threads. */
+static const struct spec branches[] = {
+    {"a", "file.sure", SURE("a", "1")},          {"b", "file.sure", SURE("b", "1")},
+    {"c", "file.sure", SURE("c", "1")},          {"log", "line", "{\"path\":\"log\"}", "a"},
+    {"z", "file.set", SET("z", "1"), "b,c,log"},
+};
+
+static hal9_status deed_run_branches(struct world *w, const char *id) {
+    _cleanup_result_ struct hal9_op_result res = {0};
+    struct job job = {.title = "kill", .v = branches, .n = HAL9_ARRAY_LEN(branches)};
+    (void)id;
+    return hal9_op_run(&w->env, plan_job, &job, &res, NULL);
+}
+
+static void branches_are_resumed(void **state) {
+    struct world *w = *state;
+    char id[15];
+    for (unsigned n = 1;; n += 2) {
+        begin_anew(w);
+        if (!killed_at(w, deed_run_branches, NULL, n))
+            break;
+        if (is_open(w, id))
+            must(w, deed_resume, id, n);
+        else if (!any(w, id))
+            must(w, deed_run_branches, NULL, n);
+        assert_file("a", "1");
+        assert_file("b", "1");
+        assert_file("c", "1");
+        assert_file("z", "1");
+        assert_file("log", "line\n");
+        assert_true(any(w, id));
+        must(w, deed_undo, id, n);
+        assert_file("a", NULL);
+        assert_file("b", "0");
+        assert_file("c", NULL);
+        assert_file("z", NULL);
+    }
+}
+
 /* Killed in the run, in the abort, and then taken back. */
 static void a_killed_abort_goes_on(void **state) {
     struct world *w = *state;
@@ -327,7 +366,7 @@ int main(void) {
         TEST(resume_reaches_the_end),          TEST(a_killed_resume_is_resumed),
         TEST(torn_lines_are_no_hindrance),     TEST(the_next_run_takes_over),
         TEST(a_killed_undo_goes_on),           TEST(a_killed_abort_goes_on),
-        TEST(a_full_disk_stops_before_acting),
+        TEST(a_full_disk_stops_before_acting), TEST(branches_are_resumed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
