@@ -32,11 +32,6 @@ bool wl_command_may(const struct wl_command *c, const struct stat *st, int how) 
     return (st->st_mode & bits) == bits;
 }
 
-/* The configuration's key, or what a process had that ran before. */
-static const char *key(const struct wl_command *c, const char *config, const char *captured) {
-    return c->captured ? captured : config;
-}
-
 static hal9_status check_user(const struct wl_command *c, struct hal9_error *err) {
     if (!c->set_user || geteuid() == 0 || c->uid == geteuid())
         return HAL9_OK;
@@ -49,7 +44,7 @@ static hal9_status check_user(const struct wl_command *c, struct hal9_error *err
 
 static hal9_status check_cwd(const struct wl_command *c, struct hal9_error *err) {
     struct stat st;
-    const char *what = key(c, "run.cwd", "its directory");
+    const char *what = c->captured ? "its directory" : "run.cwd";
     if (!c->cwd)
         return HAL9_OK;
     if (stat(c->cwd, &st) < 0)
@@ -85,26 +80,27 @@ static hal9_status check_in_path(const struct wl_command *c, struct hal9_error *
         if (runnable(c, file))
             return HAL9_OK;
     }
-    return hal9_error_set(err, HAL9_E_NOT_FOUND, "run.exec %s is not in PATH (%s)", program, path);
+    return hal9_error_set(err, HAL9_E_NOT_FOUND, "%s %s is not in PATH (%s)", c->key, program,
+                          path);
 }
 
 static hal9_status check_program(const struct wl_command *c, struct hal9_error *err) {
     struct stat st;
     const char *program = c->exe ? c->exe : c->argv.v[0];
-    const char *what = key(c, "run.exec", "its program");
     if (!c->exe && !strchr(program, '/'))
         return check_in_path(c, err);
     _cleanup_free_ char *path =
         *program == '/' || !c->cwd ? hal9_strdup(program) : hal9_path_join(c->cwd, program);
     if (stat(path, &st) < 0)
         return errno == ENOENT
-                   ? hal9_error_set(err, HAL9_E_NOT_FOUND, "%s %s does not exist", what, path)
-                   : hal9_error_errno(err, errno, "%s %s", what, path);
+                   ? hal9_error_set(err, HAL9_E_NOT_FOUND, "%s %s does not exist", c->key, path)
+                   : hal9_error_errno(err, errno, "%s %s", c->key, path);
     if (!S_ISREG(st.st_mode))
-        return hal9_error_set(err, HAL9_E_FAILED, "%s %s is not a program", what, path);
+        return hal9_error_set(err, HAL9_E_FAILED, "%s %s is not a program", c->key, path);
     if (wl_command_may(c, &st, X_OK))
         return HAL9_OK;
-    hal9_error_set(err, HAL9_E_PERM, "%s %s is not executable for the user it runs as", what, path);
+    hal9_error_set(err, HAL9_E_PERM, "%s %s is not executable for the user it runs as", c->key,
+                   path);
     hal9_error_hint(err, "ls -l %s; chmod +x %s", path, path);
     return HAL9_E_PERM;
 }

@@ -142,7 +142,8 @@ hal9_status wl_command_resolve(const cJSON *command, struct hal9_state *state,
                                struct wl_command *ret, struct hal9_error *err) {
     const char *name = hal9_json_str(command, "name");
     const char *capture = hal9_json_str(command, "capture");
-    struct wl_command c = {.name = hal9_strdup(name ? name : "process")};
+    struct wl_command c = {.name = hal9_strdup(name ? name : "process"),
+                           .key = capture ? "its program" : "run.exec"};
     hal9_status st = capture ? of_capture(capture, state, &c, err) : of_config(command, &c, err);
     if (st == HAL9_OK && c.argv.n == 0)
         st = hal9_error_set(err, HAL9_E_CORRUPT, "there is no command to start %s", c.name);

@@ -33,13 +33,6 @@ static hal9_status complain(struct hal9_step_ctx *c, const struct wl_command *co
     return HAL9_E_FAILED;
 }
 
-static hal9_status check(const struct wl_command *command, struct hal9_error *err) {
-    hal9_status st = wl_command_check(command, err);
-    if (st != HAL9_OK)
-        hal9_error_prefix(err, "preflight");
-    return st;
-}
-
 static hal9_status apply(struct hal9_step_ctx *c, const cJSON *before, const cJSON *intent,
                          struct hal9_error *err) {
     (void)before, (void)intent;
@@ -48,8 +41,9 @@ static hal9_status apply(struct hal9_step_ctx *c, const cJSON *before, const cJS
     _cleanup_(wl_command_clear) struct wl_command command = {0};
     _cleanup_(hal9_run_result_clear) struct hal9_run_result r = {0};
     hal9_status st = wl_command_resolve(args, NULL, &command, err);
+    command.key = "preflight";
     if (st == HAL9_OK)
-        st = check(&command, err);
+        st = wl_command_check(&command, err);
     if (st != HAL9_OK)
         return st;
     const struct hal9_spawn spawn = {.argv = (const char *const *)command.argv.v,

@@ -103,8 +103,9 @@ hal9_status wl_stop_run(struct wl_stop *s, struct hal9_error *err);
 /* ---- starting: command.c, command-check.c, log-file.c, launch.c -------------------------------- */
 
 struct wl_command {
-    char *name;    /* "hal9-server" */
-    bool captured; /* from a process that ran, not from the configuration */
+    char *name;      /* "hal9-server" */
+    const char *key; /* how errors call its program: "run.exec"; static */
+    bool captured;   /* from a process that ran, not from the configuration */
     struct hal9_strv argv, env;
     char *exe; /* NULL: argv[0] */
     char *cwd; /* NULL: stays */

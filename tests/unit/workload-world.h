@@ -11,8 +11,9 @@
 #include "hal9ops/workload.h"
 
 static const struct hal9_step_kind *const workload_kinds[] = {
-    &hal9_kind_process_stop, &hal9_kind_process_start,  &hal9_kind_port_prove,
-    &hal9_kind_port_settle,  &hal9_kind_exec_preflight,
+    &hal9_kind_process_stop,   &hal9_kind_process_start, &hal9_kind_unit_stop,
+    &hal9_kind_unit_start,     &hal9_kind_port_prove,    &hal9_kind_port_settle,
+    &hal9_kind_exec_preflight,
 };
 static const struct hal9_kinds workload_table = {workload_kinds, HAL9_ARRAY_LEN(workload_kinds)};
 
