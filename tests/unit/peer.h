@@ -114,6 +114,13 @@ static inline void *peer_main(void *data) {
     }
 }
 
+/* Fills a block, which need not end: a head once, then a pattern again and again. */
+static inline void fill_block(char *block, size_t size, const char *head, const char *pattern) {
+    const size_t first = strlen(head), period = strlen(pattern);
+    for (size_t i = 0; i < size; i++)
+        block[i] = i < first ? head[i] : pattern[(i - first) % period];
+}
+
 /* A socket bound to a free port of 127.0.0.1. */
 static inline int bound_socket(int type, int *ret_port) {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};

@@ -269,7 +269,6 @@ static void without_checks_nothing_is_proven(void **state) {
 static void what_is_the_hosts_only_degrades(void **state) {
     struct world *w = *state;
     struct hal9_op_result res = {0};
-    _cleanup_(hal9_op_clear) struct hal9_op o = {0};
     struct fixture f = start(NULL);
     struct asked a = {.pid = f.pid, .port = f.port, .more = ",{\"disk\":\"/\",\"free\":\"100%\"}"};
     pass_gate(w, &a, &res);

@@ -128,8 +128,7 @@ static void nobody_listens(void **state) {
 static void hostile_answers_fail(void **state) {
     (void)state;
     static char block[64 * 1024];
-    memset(block, '[', sizeof(block));
-    memcpy(block, "HTTP/1.1 200 OK\r\n\r\n", 19);
+    fill_block(block, sizeof(block), "HTTP/1.1 200 OK\r\n\r\n", "[");
     const struct {
         struct peer peer;
         const char *more, *words;

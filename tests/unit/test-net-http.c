@@ -181,8 +181,7 @@ static void a_dripping_peer_ends_at_the_timeout(void **state) {
 static void a_huge_body_is_cut(void **state) {
     (void)state;
     static char block[64 * 1024];
-    memset(block, 'x', sizeof(block));
-    memcpy(block, "HTTP/1.1 200 OK\r\n\r\n", 19);
+    fill_block(block, sizeof(block), "HTTP/1.1 200 OK\r\n\r\n", "x");
     struct peer p = {.answer = block, .length = sizeof(block), .repeat = 1000};
     struct exchange x;
     peer_start(&p);
@@ -197,9 +196,7 @@ static void a_huge_body_is_cut(void **state) {
 static void headers_without_end_are_cut_off(void **state) {
     (void)state;
     static char block[64 * 1024];
-    for (size_t i = 0; i + 16 <= sizeof(block); i += 16)
-        memcpy(block + i, "X-Head: 1234567\n", 16);
-    memcpy(block, "HTTP/1.1 200 OK\n", 16);
+    fill_block(block, sizeof(block), "HTTP/1.1 200 OK\n", "X-Head: 1234567\n");
     struct peer p = {.answer = block, .length = sizeof(block), .repeat = 1000};
     struct exchange x;
     peer_start(&p);
