@@ -34,7 +34,9 @@ install_packages() {
 }
 
 build() {
-  [ -f build/build.ninja ] || cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release >build.log 2>&1 || { cat build.log; exit 1; }
+  mkdir -p build
+  [ -f build/build.ninja ] || cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release >build/quickstart.log 2>&1 ||
+    { cat build/quickstart.log; exit 1; }
   cmake --build build --target hal9-health hal9-portfix hal9-restart hal9-rollback fixture-hal9-server fixture-layer9-server >build/quickstart.log 2>&1 ||
     { cat build/quickstart.log; exit 1; }
 }
@@ -90,8 +92,10 @@ YAML
 text=
 [ -t 1 ] || text=' -o text'
 echo
-echo "It is 3am. hal9-server is down, layer9-server sits on its port $port, and answers 200:"
-show "curl -s http://127.0.0.1:$port/health 2>/dev/null || true"
+echo "It is 3am. hal9-server is down. layer9-server sits on its port $port, and a plain check is content with it:"
+show "hal9-health http://127.0.0.1:$port/health$text"
+echo
+echo "hal9-health looks at who answers:"
 show "hal9-health$text"
 echo
 echo "One pipe finds it, frees the port, starts the service and proves it healthy:"
