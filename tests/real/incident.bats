@@ -1,0 +1,188 @@
+#!/usr/bin/env bats
+# The incident this project exists for, on real processes: the service is down, a thief has its port and answers 200.
+
+load common
+load incident
+
+setup() {
+  common_setup
+  skip_unless jq
+  site
+}
+
+@test "the pipe finds the thief, frees the port, starts the service and proves it" {
+  start_fixture layer9-server --port "$port"
+  run hal9-health -o text
+  [ "$status" -eq 1 ]
+  [[ $output == *"port conflict"* && $output == *"layer9-server (pid $fixture_pid"* ]]
+  run incident_pipe
+  [ "$status" -eq 0 ]
+  ! is_alive "$fixture_pid"
+  run hal9-health -o text
+  [ "$status" -eq 0 ]
+  [[ $output == *"healthy"* ]]
+}
+
+@test "a second run of the pipe changes nothing" {
+  start_fixture layer9-server --port "$port"
+  incident_pipe >/dev/null
+  first=$(listener)
+  [ "$(operations)" -eq 2 ]
+  run incident_pipe
+  [ "$status" -eq 0 ]
+  [ "$(operations)" -eq 2 ]
+  [ "$(listener)" = "$first" ]
+}
+
+@test "one pipe is one run, every stage has begun and ended, each later stage is one higher" {
+  start_fixture layer9-server --port "$port"
+  incident_pipe >"$TEST_DIR/records"
+  [ "$(jq -s '[.[].run] | unique | length' "$TEST_DIR/records")" -eq 1 ]
+  [ "$(jq -s -c '[.[] | select(.kind == "begin") | .stage] | sort' "$TEST_DIR/records")" = "[1,2,3,4]" ]
+  [ "$(jq -s -c '[.[] | select(.kind == "end") | .stage] | sort' "$TEST_DIR/records")" = "[1,2,3,4]" ]
+  [ "$(jq -s -r '[.[] | select(.kind == "verdict" and .stage == 1)][0].cause' "$TEST_DIR/records")" = port_conflict ]
+  [ "$(jq -s -r '[.[] | select(.kind == "verdict" and .stage == 4)][0].state' "$TEST_DIR/records")" = healthy ]
+}
+
+@test "a thief that ignores TERM is killed after the grace" {
+  start_fixture layer9-server --port "$port" --ignore-term
+  run incident_pipe --grace 300ms
+  [ "$status" -eq 0 ]
+  ! is_alive "$fixture_pid"
+}
+
+@test "a thief that respawns is told, with who starts it, and the exit is 1" {
+  start_fixture layer9-server --port "$port" --respawn --respawn-delay 50
+  run hal9-portfix hal9-server -o text
+  [ "$status" -eq 1 ]
+  [[ $output == *"taken again"* && $output == *"$fixture_pid"* ]]
+  is_alive "$fixture_pid"
+}
+
+@test "a thief with forked workers goes with all of them" {
+  start_fixture layer9-server --port "$port" --workers 3
+  run incident_pipe
+  [ "$status" -eq 0 ]
+  ! is_alive "$fixture_pid"
+  [ "$(hal9-portfix --list --all -o json "$port" | jq -s '[.[] | select(.kind == "holder" and .name == "layer9-server")] | length')" -eq 0 ]
+}
+
+@test "workers left behind by their master hold the port and are found" {
+  start_fixture layer9-server --port "$port" --workers 2 --orphan-workers
+  run incident_pipe
+  [ "$status" -eq 0 ]
+  [[ $(listener) != "$fixture_pid" ]]
+}
+
+@test "the right program answering for the wrong service is not healthy, and nobody is stopped for it" {
+  ARGS='--claim, other' write_site
+  run hal9-restart hal9-server -o text
+  [ "$status" -eq 1 ]
+  run hal9-health -o text
+  [ "$status" -eq 1 ]
+  [[ $output == *"check failed"* && $output == *"/service"* ]]
+}
+
+@test "a slow start is waited for" {
+  ARGS='--slow-start, "1500"' write_site
+  run incident_pipe
+  [ "$status" -eq 0 ]
+}
+
+@test "a service that exits at its start: its log is shown, exit 1, nothing else is changed" {
+  ARGS='--exit-at-start, "3"' write_site
+  run hal9-restart hal9-server -o text
+  [ "$status" -eq 1 ]
+  [[ $output == *"cannot open database"* ]]
+  run incident_pipe
+  [ "$status" -eq 1 ]
+  [ -z "$(listener)" ]
+}
+
+@test "a stranger on the port is never killed: exit 1, who it is and what next" {
+  start_fixture hold-port --port "$port"
+  run hal9-portfix hal9-server -o text
+  [ "$status" -eq 1 ]
+  [[ $output == *"hold-port"* && $output == *"$fixture_pid"* && $output == *"--force=holder"* ]]
+  is_alive "$fixture_pid"
+  run incident_pipe
+  [ "$status" -eq 1 ]
+  is_alive "$fixture_pid"
+  run hal9-portfix "$port" --yes --force=holder
+  [ "$status" -eq 0 ]
+  ! is_alive "$fixture_pid"
+}
+
+@test "the port's client is never killed" {
+  start_fixture layer9-server --port "$port"
+  start_fixture tcp-client --port "$port"
+  client=$fixture_pid
+  run incident_pipe
+  [ "$status" -eq 0 ]
+  is_alive "$client"
+}
+
+@test "not root, the owner hidden: could not be determined, exit 4" {
+  need_root
+  start_fixture layer9-server --port "$port"
+  chmod 0644 "$HAL9OPS_CONFIG"
+  run as_user 12345 env "PATH=$PATH" HAL9OPS_CONFIG="$HAL9OPS_CONFIG" HAL9OPS_STATE_DIR="$TEST_DIR/none" hal9-portfix --list "$port" -o text
+  [ "$status" -eq 4 ]
+  [[ $output == *"root"* ]]
+  is_alive "$fixture_pid"
+}
+
+@test "an empty stream: nothing is done, exit 4" {
+  start_fixture layer9-server --port "$port"
+  run bash -c 'hal9-portfix - </dev/null'
+  [ "$status" -eq 4 ]
+  run bash -c 'hal9-restart - </dev/null'
+  [ "$status" -eq 4 ]
+  is_alive "$fixture_pid"
+}
+
+@test "a stream that is cut off: passed on, nothing is done, exit 4" {
+  start_fixture layer9-server --port "$port"
+  hal9-health >"$TEST_DIR/whole" || true
+  head -n -1 "$TEST_DIR/whole" >"$TEST_DIR/cut"
+  run bash -c 'hal9-portfix - <"$TEST_DIR/cut"'
+  [ "$status" -eq 4 ]
+  is_alive "$fixture_pid"
+  [ "$(operations)" -eq 0 ]
+}
+
+@test "verdicts of another host are passed on and not acted on" {
+  start_fixture layer9-server --port "$port"
+  HAL9OPS_MACHINE=00000000000000000000000000000001 HAL9OPS_HOST=elsewhere hal9-health >"$TEST_DIR/foreign" || true
+  run bash -c 'HAL9OPS_MACHINE=00000000000000000000000000000002 hal9-portfix - <"$TEST_DIR/foreign"'
+  [[ $output == *"another machine"* ]]
+  is_alive "$fixture_pid"
+  [ "$(operations)" -eq 0 ]
+}
+
+@test "every line of the pipe is passed on byte for byte" {
+  start_fixture layer9-server --port "$port"
+  hal9-health >"$TEST_DIR/in" || true
+  hal9-portfix - <"$TEST_DIR/in" >"$TEST_DIR/out"
+  # Between this stage's begin and its own records stand the lines read.
+  sed -n "2,$(($(wc -l <"$TEST_DIR/in") + 1))p" "$TEST_DIR/out" | cmp - "$TEST_DIR/in"
+}
+
+@test "what portfix killed can be started again by undo, with argv and environment" {
+  start_fixture layer9-server --port "$port"
+  tr '\0' '\n' <"/proc/$fixture_pid/environ" | grep -v '^_=' | sort >"$TEST_DIR/env.before"
+  tr '\0' ' ' <"/proc/$fixture_pid/cmdline" >"$TEST_DIR/argv.before"
+  hal9-portfix hal9-server >/dev/null
+  ! is_alive "$fixture_pid"
+  id=$(hal9-rollback history -o json | jq -s -r '[.[] | select(.kind == "operation")][-1].id')
+  run hal9-rollback undo "$id"
+  [ "$status" -eq 0 ]
+  # The fixture's --ready-fd is closed in its second life, so what counts is that it was started as it was.
+  id=$(hal9-rollback history -o json | jq -s -r '[.[] | select(.kind == "operation")][-1].id')
+  new=$(hal9-rollback show "$id" -o json | jq -s -r '[.[] | select(.kind == "step") | .after.observed | .. | objects | .pid? | select(. != null)][0]')
+  [ -n "$new" ]
+  if is_alive "$new"; then
+    tr '\0' '\n' <"/proc/$new/environ" | grep -v '^_=' | sort | cmp - "$TEST_DIR/env.before"
+    tr '\0' ' ' <"/proc/$new/cmdline" | cmp - "$TEST_DIR/argv.before"
+  fi
+}
