@@ -1,5 +1,5 @@
 # The site of the incident: hal9-server with its port, layer9-server in conflicts.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # set by common.bash
 
 # site [LINES…]: writes hal9.yaml with hal9-server on $free_port; ARGS holds further arguments of the server, GATE the gate's
 # time, MORE further lines of the service.
@@ -33,6 +33,10 @@ YAML
 # The canonical pipe; its exit code is the last tool's.
 incident_pipe() {
   hal9-health | hal9-portfix - "$@" | hal9-restart - | hal9-health -
+}
+
+is_gone() {
+  if is_alive "$1"; then fail "pid $1 is still there"; fi
 }
 
 operations() { # how many there are

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2154 # set by the helpers
 # The incident this project exists for, on real processes: the service is down, a thief has its port and answers 200.
 
 load common
@@ -17,7 +18,7 @@ setup() {
   [[ $output == *"port conflict"* && $output == *"layer9-server (pid $fixture_pid"* ]]
   run incident_pipe
   [ "$status" -eq 0 ]
-  ! is_alive "$fixture_pid"
+  is_gone "$fixture_pid"
   run hal9-health -o text
   [ "$status" -eq 0 ]
   [[ $output == *"healthy"* ]]
@@ -48,7 +49,7 @@ setup() {
   start_fixture layer9-server --port "$port" --ignore-term
   run incident_pipe --grace 300ms
   [ "$status" -eq 0 ]
-  ! is_alive "$fixture_pid"
+  is_gone "$fixture_pid"
 }
 
 @test "a thief that respawns is told, with who starts it, and the exit is 1" {
@@ -63,7 +64,7 @@ setup() {
   start_fixture layer9-server --port "$port" --workers 3
   run incident_pipe
   [ "$status" -eq 0 ]
-  ! is_alive "$fixture_pid"
+  is_gone "$fixture_pid"
   [ "$(hal9-portfix --list --all -o json "$port" | jq -s '[.[] | select(.kind == "holder" and .name == "layer9-server")] | length')" -eq 0 ]
 }
 
@@ -110,7 +111,7 @@ setup() {
   is_alive "$fixture_pid"
   run hal9-portfix "$port" --yes --force=holder
   [ "$status" -eq 0 ]
-  ! is_alive "$fixture_pid"
+  is_gone "$fixture_pid"
 }
 
 @test "the port's client is never killed" {
@@ -168,21 +169,34 @@ setup() {
   sed -n "2,$(($(wc -l <"$TEST_DIR/in") + 1))p" "$TEST_DIR/out" | cmp - "$TEST_DIR/in"
 }
 
-@test "what portfix killed can be started again by undo, with argv and environment" {
-  start_fixture layer9-server --port "$port"
-  tr '\0' '\n' <"/proc/$fixture_pid/environ" | grep -v '^_=' | sort >"$TEST_DIR/env.before"
-  tr '\0' ' ' <"/proc/$fixture_pid/cmdline" >"$TEST_DIR/argv.before"
+@test "what portfix killed can be started again by undo, with argv, cwd and environment" {
+  open_ready_fifo
+  start_in_background "$TEST_DIR/thief.log" env -C "$TEST_DIR" PLANTED=yes "$HAL9_FIXTURES/layer9-server" --port "$port" --ready-file "$ready_fifo"
+  wait_ready
+  thief=$fixture_server_pid
+  tr '\0' '\n' <"/proc/$thief/environ" | sort >"$TEST_DIR/env.before"
+  tr '\0' ' ' <"/proc/$thief/cmdline" >"$TEST_DIR/argv.before"
   hal9-portfix hal9-server >/dev/null
-  ! is_alive "$fixture_pid"
+  is_gone "$thief"
   id=$(hal9-rollback history -o json | jq -s -r '[.[] | select(.kind == "operation")][-1].id')
   run hal9-rollback undo "$id"
   [ "$status" -eq 0 ]
-  # The fixture's --ready-fd is closed in its second life, so what counts is that it was started as it was.
-  id=$(hal9-rollback history -o json | jq -s -r '[.[] | select(.kind == "operation")][-1].id')
-  new=$(hal9-rollback show "$id" -o json | jq -s -r '[.[] | select(.kind == "step") | .after.observed | .. | objects | .pid? | select(. != null)][0]')
-  [ -n "$new" ]
-  if is_alive "$new"; then
-    tr '\0' '\n' <"/proc/$new/environ" | grep -v '^_=' | sort | cmp - "$TEST_DIR/env.before"
-    tr '\0' ' ' <"/proc/$new/cmdline" | cmp - "$TEST_DIR/argv.before"
-  fi
+  wait_ready
+  [ "$fixture_server_pid" != "$thief" ]
+  tr '\0' '\n' <"/proc/$fixture_server_pid/environ" | sort | cmp - "$TEST_DIR/env.before"
+  tr '\0' ' ' <"/proc/$fixture_server_pid/cmdline" | cmp - "$TEST_DIR/argv.before"
+  [ "$(readlink "/proc/$fixture_server_pid/cwd")" = "$TEST_DIR" ]
+}
+
+@test "undo of a whole run: the service is down and the thief is back" {
+  open_ready_fifo
+  start_in_background "$TEST_DIR/thief.log" "$HAL9_FIXTURES/layer9-server" --port "$port" --ready-file "$ready_fifo"
+  wait_ready
+  incident_pipe >"$TEST_DIR/records"
+  run_id=$(jq -s -r '.[0].run' "$TEST_DIR/records")
+  run hal9-rollback undo "$run_id"
+  [ "$status" -eq 0 ]
+  wait_ready
+  [ "$(listener)" = "$fixture_server_pid" ]
+  [ "$(cat "/proc/$fixture_server_pid/comm")" = layer9-server ]
 }
