@@ -13,7 +13,7 @@ setup() {
 }
 
 fix() {
-  hal9-portfix hal9-server --settle 50ms --grace 2s "$@"
+  hal9-portfix hal9-server --settle 50ms --grace 2s
 }
 
 freed() {
