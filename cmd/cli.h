@@ -112,6 +112,8 @@ int cli_usage(const char *fmt, ...) HAL9_PRINTF(1, 2);
 void cli_say(const char *fmt, ...) HAL9_PRINTF(1, 2);
 /* A warning on stderr. */
 void cli_warn(const char *fmt, ...) HAL9_PRINTF(1, 2);
+/* A line on the terminal that says what it waits for, until the next words; nothing where stderr isn't one. */
+void cli_progress(const char *fmt, ...) HAL9_PRINTF(1, 2);
 /* Adds a next step; said at the end: one as "Next: ...", at 3am all as a numbered list. */
 void cli_next(const char *fmt, ...) HAL9_PRINTF(1, 2);
 /* The big letters at 3am: "PORT 8080 IS TAKEN". The first one counts; shown before the next words.

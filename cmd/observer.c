@@ -1,4 +1,5 @@
 /* Connects the executor to records and to the person at the terminal. */
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,17 +23,26 @@ void cli_progress_clear(void) {
     live = false;
 }
 
+void cli_progress(const char *fmt, ...) {
+    va_list ap;
+
+    if (!wants_progress())
+        return;
+    fflush(stdout);
+    fputs("\r\033[K  ", stderr);
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fflush(stderr);
+    live = true;
+}
+
 static void on_step(void *data, const struct hal9_step_report *r) {
     cJSON *rec;
 
     (void)data;
     if (r->state == HAL9_STEP_RUNNING) {
-        if (!wants_progress())
-            return;
-        fflush(stdout);
-        fprintf(stderr, "\r\033[K  %zu/%zu %s", r->index, r->count, r->title ? r->title : r->name);
-        fflush(stderr);
-        live = true;
+        cli_progress("%zu/%zu %s", r->index, r->count, r->title ? r->title : r->name);
         return;
     }
     rec = hal9_record_new(cli.out, "step");
@@ -53,12 +63,8 @@ static void on_step(void *data, const struct hal9_step_report *r) {
 
 static void on_progress(void *data, const struct hal9_step_report *r, const char *text) {
     (void)data;
-    if (!wants_progress())
-        return;
-    fprintf(stderr, "\r\033[K  %zu/%zu %s  %.1f s  %s", r->index, r->count,
-            r->title ? r->title : r->name, (double)r->ms / 1000.0, text);
-    fflush(stderr);
-    live = true;
+    cli_progress("%zu/%zu %s  %.1f s  %s", r->index, r->count, r->title ? r->title : r->name,
+                 (double)r->ms / 1000.0, text);
 }
 
 static void on_wait(void *data, const char *resource, const struct hal9_lock_note *who) {
