@@ -67,13 +67,15 @@ static int take_operands(struct asked *a) {
     return CLI_HOLDS;
 }
 
-/* The services of the stream that this configuration knows. */
-static int take_upstream(struct asked *a) {
+/* The services of the stream that this configuration knows; another machine's are its own to probe. */
+static int take_upstream(struct asked *a, int64_t max_age_ms) {
     int code = cli_read_upstream(NULL, &a->upstream);
 
     for (size_t i = 0; i < a->upstream.n_verdicts; i++) {
         const struct hal9_verdict_in *v = &a->upstream.verdicts[i];
 
+        if (!cli_verdict_counts(v, max_age_ms))
+            continue;
         if (hal9_config_service(cli.config, v->service)) {
             if (!hal9_strv_has(&a->services, v->service))
                 hal9_strv_add(&a->services, v->service);
@@ -259,7 +261,7 @@ static int run(void) {
     if (code == CLI_HOLDS)
         code = span("wait", wait_option, -1, &wait_ms);
     if (code == CLI_HOLDS)
-        code = span("max-age", max_age_option, 300000, &max_age_ms);
+        code = span("max-age", max_age_option, INT64_C(5) * 60 * 1000, &max_age_ms);
     if (code == CLI_HOLDS)
         code = take_operands(&a);
     if (code == CLI_HOLDS)
@@ -269,7 +271,7 @@ static int run(void) {
         return code;
     }
     if (cli.from_stdin)
-        broken = take_upstream(&a);
+        broken = take_upstream(&a, max_age_ms);
     else
         hal9_stream_begin(cli.out, planned(&a));
     if (broken == CLI_USAGE) {
