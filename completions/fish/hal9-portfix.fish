@@ -1,0 +1,1 @@
+hal9ops.fish
