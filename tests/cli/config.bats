@@ -68,8 +68,8 @@ YAML
 }
 
 @test "the whole contract parses" {
-  contract >contract
-  check <contract
+  contract >whole
+  check <whole
   [ "$status" -eq 0 ] || fail "$output"
   [[ $output == *"2 services"* ]]
 }
@@ -187,21 +187,21 @@ YAML
 
 @test "conf.d beside the file is merged; a name twice is an error" {
   mkdir conf.d
-  contract >contract
+  contract >whole
   printf 'hal9: 1\nservices:\n  extra: {checks: [{tcp: "127.0.0.1:1"}], depends: postgres}\n' >conf.d/extra.yaml
-  check <contract
+  check <whole
   [ "$status" -eq 0 ] || fail "$output"
   [[ $output == *"3 services"* ]]
   printf 'hal9: 1\nservices:\n  postgres: {checks: [{tcp: "127.0.0.1:1"}]}\n' >conf.d/twice.yaml
-  check <contract
+  check <whole
   says "twice.yaml"
   says "'postgres'"
 }
 
 @test "root refuses a file that others own or may write" {
   need_root
-  contract >contract
-  check <contract
+  contract >whole
+  check <whole
   [ "$status" -eq 0 ]
   chmod o+w hal9.yaml
   run "$HAL9_BIN/hal9-health" --check-config
