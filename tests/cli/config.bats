@@ -85,7 +85,7 @@ services:
       - {udp: "127.0.0.1:1", send: x, expect: y}
       - owner: 8080
       - process: nginx
-      - process: {exe: /usr/sbin/nginx, count: ">= 2"}
+      - {process: {exe: /usr/sbin/nginx}, count: ">= 2"}
       - {disk: /, free: 10%, inodes: 5%}
       - {disk: /var, free: 5Gi}
       - memory: {available: 10%}
@@ -110,8 +110,8 @@ YAML
   check <slips
   says "hal9.yaml:7:"
   says "hal9.yaml:9:"
-  says "hal9.yaml:18:"
-  [[ $output == *":7:"*":9:"*":18:"* ]]
+  says "hal9.yaml:19:"
+  [[ $output == *":7:"*":9:"*":19:"* ]]
 }
 
 @test "names that point to nothing" {
@@ -141,7 +141,7 @@ services:
   a: {port: 8080, identity: {exe: /bin/a}}
   b: {ports: [8081, 8080], identity: {exe: /bin/b}}
 YAML
-  says "hal9.yaml:4:22: port 8080 is a's already"
+  says "hal9.yaml:4:21: port 8080 is a's already"
   check <<'YAML'
 hal9: 1
 services:
