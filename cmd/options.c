@@ -50,18 +50,17 @@ static int print_name(const struct poptOption *o) {
 /* Words broken at 79 columns, continued at `indent`. */
 static void print_wrapped(const char *text, int at, int indent) {
     while (*text) {
-        size_t len = strcspn(text, " ");
+        int len = (int)strcspn(text, " ");
+        bool first = at == indent;
 
-        if (at + (int)len > 79 && at > indent) {
+        if (!first && at + 1 + len > 79) {
             printf("\n%*s", indent, "");
             at = indent;
+            first = true;
         }
-        at += printf("%.*s", (int)len, text);
+        at += printf("%s%.*s", first ? "" : " ", len, text);
         text += len;
-        if (*text == ' ') {
-            text++;
-            at += printf("%s", at < 79 ? " " : "");
-        }
+        text += strspn(text, " ");
     }
     printf("\n");
 }
