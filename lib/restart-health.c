@@ -2,7 +2,8 @@
 #include "base/cleanup.h"
 #include "restart-internal.h"
 
-bool hal9_restart_own_check(const struct hal9_check *c) {
+/* What a restart can do something about: no check of the host, and none told to be uncritical. */
+static bool own_check(const struct hal9_check *c) {
     return c->critical != 0 && !c->driver->of_host;
 }
 
@@ -44,7 +45,7 @@ hal9_status hal9_restart_health(const struct hal9_restart *r, const struct hal9_
     for (size_t i = 0; i < s->checks.n; i++) {
         const struct hal9_check *c = s->checks.v[i];
 
-        if (hal9_restart_own_check(c))
+        if (own_check(c))
             *HAL9_APPEND(jobs.v, jobs.n, jobs.cap) =
                 (struct hal9_check_job){.check = c, .service = ref};
     }

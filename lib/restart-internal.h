@@ -11,8 +11,6 @@ hal9_status hal9_restart_ready(const struct hal9_service *s, struct hal9_error *
 
 /* restart-health.c: its own checks, now. */
 enum hal9_restart_health { HAL9_RESTART_WELL, HAL9_RESTART_ILL, HAL9_RESTART_UNSURE };
-/* Checks that a restart can do something about: the service's own, and not told to be uncritical. */
-bool hal9_restart_own_check(const struct hal9_check *c);
 /* *ret_reason is fresh: why it isn't well. */
 hal9_status hal9_restart_health(const struct hal9_restart *r, const struct hal9_service *s,
                                 const struct hal9_service_ref *ref, enum hal9_restart_health *ret,
