@@ -48,10 +48,10 @@ setup() {
 @test "a master goes with its workers" {
   service hal9-server --workers 2
   run -0 restart hal9-server
-  mapfile -t old < <(pids_of hal9-server)
-  [ "${#old[@]}" = 3 ]
+  mapfile -t family < <(pids_of hal9-server)
+  [ "${#family[@]}" = 3 ]
   run -0 restart hal9-server
-  for pid in "${old[@]}"; do gone "$pid"; done
+  for pid in "${family[@]}"; do gone "$pid"; done
   [ "$(pids_of hal9-server | wc -l)" = 3 ]
 }
 
