@@ -8,6 +8,8 @@
  * key and its place; HAL9_E_CONFIG and HAL9_E_UNSUPPORTED for what can't be started at all. */
 hal9_status hal9_restart_can_start(const struct hal9_service *s, struct hal9_error *err);
 hal9_status hal9_restart_ready(const struct hal9_service *s, struct hal9_error *err);
+/* Asks systemd about its unit, where it is one: refused when there is none; sets running. */
+hal9_status hal9_restart_unit(struct hal9_restart_finding *f, struct hal9_error *err);
 
 /* restart-health.c: its own checks, now. */
 enum hal9_restart_health { HAL9_RESTART_WELL, HAL9_RESTART_ILL, HAL9_RESTART_UNSURE };

@@ -129,6 +129,8 @@ static hal9_status look_one(const struct hal9_restart *r, const struct hal9_rest
     if (st == HAL9_OK)
         st = hal9_restart_can_start(f->service, err);
     if (st == HAL9_OK)
+        st = hal9_restart_unit(f, err);
+    if (st == HAL9_OK)
         st = leave_healthy(r, f, err);
     if (st != HAL9_OK || f->answer == HAL9_RESTART_HEALTHY)
         return st;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "hal9ops/net.h"
 #include "hal9ops/sys.h"
 #include "restart-internal.h"
 
@@ -133,6 +134,27 @@ static hal9_status user_there(const struct hal9_service *s, struct hal9_error *e
     }
     hal9_user_clear(&user);
     return st;
+}
+
+hal9_status hal9_restart_unit(struct hal9_restart_finding *f, struct hal9_error *err) {
+    const struct hal9_service *s = f->service;
+    _cleanup_(hal9_unit_clear) struct hal9_unit u = {0};
+    _cleanup_error_ struct hal9_error why = {0};
+
+    if (hal9_run_kind(s->run) != HAL9_RUN_SYSTEMD)
+        return HAL9_OK;
+    if (hal9_systemd_show(s->run->systemd, &u, &why) != HAL9_OK)
+        return at_key(s, "systemd",
+                      why.code == HAL9_E_UNSUPPORTED ? HAL9_E_UNSUPPORTED : HAL9_E_REFUSED, err,
+                      "%s", why.message);
+    /* One whose work is done is active without any process. */
+    if (f->running || hal9_streq(u.active, "inactive") || hal9_streq(u.active, "failed"))
+        return HAL9_OK;
+    f->running = true;
+    f->pid = u.main_pid;
+    free(f->words);
+    f->words = hal9_strf("%s is %s (unit %s)", s->name, u.active, s->run->systemd);
+    return HAL9_OK;
 }
 
 hal9_status hal9_restart_ready(const struct hal9_service *s, struct hal9_error *err) {

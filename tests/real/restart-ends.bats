@@ -49,6 +49,23 @@ setup() {
   answers hal9-server
 }
 
+@test "what was left unfinished is mentioned, and told as superseded by the next run" {
+  service hal9-server --slow-health 3000
+  service other
+  start_in_background "$TEST_DIR/records" hal9-restart hal9-server
+  wait_for_log "$TEST_DIR/records" '"step":"hal9-server/start"'
+  kill -KILL "$background_pid"
+  wait_for_exit "$background_pid"
+  run -0 restart other
+  says "is unfinished (start hal9-server"
+  one_of hal9-server
+  old=$the_pid
+  run -0 restart hal9-server
+  says "was unfinished: "
+  gone "$old"
+  one_of hal9-server
+}
+
 @test "TERM between stop and start: it goes on until the service has been started" {
   service hal9-server --term-delay 1000
   run -0 restart hal9-server

@@ -70,7 +70,7 @@ setup() {
   MORE='    depends: [db]' service app
   service db --exit-at-start 3
   run -1 restart app db
-  says "db did not become healthy"
+  says_failed db
   says "app was left as it was: what it depends on has failed"
   none_of app
 }

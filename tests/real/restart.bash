@@ -80,6 +80,11 @@ never_says() {
   [[ $output != *"$1"* ]] || fail "'$1' in: $output"
 }
 
+# says_failed NAME: the start sees an early end, or the gate does.
+says_failed() {
+  [[ $output =~ $1\ (could\ not\ be\ started|did\ not\ become\ healthy):\  ]] || fail "no failure of $1 in: $output"
+}
+
 journals() { # how many operations were begun
   find "$TEST_DIR/state/journal" -name '*.ndjson' 2>/dev/null | wc -l
 }
@@ -118,5 +123,5 @@ before() {
   local a b
   a=$(steps "$1" | grep -n -x "$2 done" | cut -d: -f1)
   b=$(steps "$1" | grep -n -x "$3 done" | cut -d: -f1)
-  [ -n "$a" ] && [ -n "$b" ] && [ "$a" -lt "$b" ] || fail "$2 was not done before $3: $(steps "$1" | tr '\n' ';')"
+  [ "${a:-9999}" -lt "${b:-0}" ] || fail "$2 was not done before $3: $(steps "$1" | tr '\n' ';')"
 }

@@ -66,6 +66,33 @@ setup() {
   grep -q "SIGTERM ignored" "$TEST_DIR"/state/services/hal9-server/*.log
 }
 
+@test "TERM ignored where KILL is forbidden: exit 1, the old one goes on" {
+  STOP='{grace: 300ms, kill: false}' service hal9-server --ignore-term
+  run -0 restart hal9-server
+  one_of hal9-server
+  old=$the_pid
+  run -1 restart hal9-server
+  says "hal9-server could not be stopped: "
+  one_of hal9-server
+  [ "$the_pid" = "$old" ]
+}
+
+@test "a graceful stop that holds the port to its end is waited for" {
+  service hal9-server --term-delay 700 --term-holds
+  run -0 restart hal9-server
+  run -0 restart hal9-server
+  one_of hal9-server
+}
+
+@test "connections of clients, open or in TIME_WAIT, are no hindrance" {
+  service hal9-server
+  run -0 restart hal9-server
+  start_fixture tcp-client --port "${port_of[hal9-server]}" --connections 3 --send
+  run -0 restart hal9-server
+  answers hal9-server
+  is_alive "$fixture_pid"
+}
+
 @test "a slow start is waited for" {
   service hal9-server --slow-start 1500
   run -0 restart hal9-server
@@ -83,7 +110,7 @@ setup() {
   service hal9-server --exit-at-start 3
   run -1 restart hal9-server
   says "cannot open database: connection refused"
-  says "hal9-server did not become healthy: "
+  says_failed hal9-server
   says "hal9-rollback show"
   says "hal9-health hal9-server -v"
   says "$TEST_DIR/state/services/hal9-server/"
@@ -210,6 +237,21 @@ refused_for() {
   says "whether it is healthy was not waited for"
   never_says "wait until"
   one_of hal9-server
+}
+
+@test "--timeout bounds the waiting" {
+  service hal9-server --slow-start 60000
+  run -1 restart --timeout 1s hal9-server
+  says_failed hal9-server
+}
+
+@test "-q says nothing while all is well, -o json nothing but records" {
+  service hal9-server
+  run -0 restart -q hal9-server
+  [ -z "$output" ]
+  hal9-restart hal9-server >"$TEST_DIR/out" 2>"$TEST_DIR/err"
+  jq -e . "$TEST_DIR/out" >/dev/null
+  [ ! -s "$TEST_DIR/err" ] || grep -q "control group of this session" "$TEST_DIR/err"
 }
 
 @test "no check of its own: started, but nobody knows whether it is healthy: exit 4" {

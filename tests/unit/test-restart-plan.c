@@ -4,7 +4,8 @@
 #include <arpa/inet.h>
 #include <sys/socket.h>
 
-#include "hal9ops/restart.h"
+#include "hal9ops/net.h"
+#include "restart-internal.h"
 
 struct site {
     char dir[64];
@@ -157,12 +158,24 @@ static void order_of_dependencies(void **state) {
     assert_int_equal(hal9_plan_find(&s->plan, "db/start")->after.n, 0);
 }
 
-static void a_unit_is_started_by_its_supervisor(void **state) {
+/* As it would be where the unit is there and runs. */
+static void a_unit_is_stopped_and_started_by_its_supervisor(void **state) {
     struct site *s = *state;
-    load(s, "  web:\n    run: {systemd: hal9-no-such-unit.service}\n" CHECKED);
-    assert_ok(plan(s, "web"));
-    assert_steps(s, "web/start unit.start \nweb/gate health.gate web/start\n");
-    assert_string_equal(hal9_json_str(s->plan.steps[0]->args, "unit"), "hal9-no-such-unit.service");
+    load(s, "  web:\n    port: 1\n    run: {systemd: hal9-no-such.service}\n" CHECKED);
+    struct hal9_restart_finding web = {.service = hal9_config_service(s->config, "web"),
+                                       .running = true};
+    struct hal9_restart_findings f = {.v = &web, .n = 1};
+    assert_ok(hal9_restart_plan_from(&s->restart, &f, &s->plan, &s->err));
+    assert_steps(s, "web/stop unit.stop \nweb/port-1 port.prove web/stop\n"
+                    "web/start unit.start web/port-1\nweb/gate health.gate web/start\n");
+    assert_true(s->plan.steps[0]->keep_going && s->plan.steps[1]->keep_going);
+    assert_false(s->plan.steps[2]->keep_going);
+    assert_string_equal(s->plan.title, "restart web");
+    assert_string_equal(hal9_json_str(s->plan.steps[0]->args, "unit"), "hal9-no-such.service");
+    hal9_plan_clear(&s->plan);
+    web.socket_unit = true;
+    assert_ok(hal9_restart_plan_from(&s->restart, &f, &s->plan, &s->err));
+    assert_null(hal9_plan_find(&s->plan, "web/port-1"));
 }
 
 /* The error, its place and hint. */
@@ -186,7 +199,8 @@ static void what_is_refused(void **state) {
             "  file: {run: {exec: [/etc/passwd]}}\n"
             "  relative: {run: {exec: [./sh], cwd: /bin}, identity: {exe: /nonexistent/hal9}}\n"
             "  nowhere: {run: {exec: [/bin/sh], cwd: /nonexistent}}\n" /* 10 */
-            "  nobodys: {run: {exec: [/bin/sh], user: no-such-user}}\n");
+            "  nobodys: {run: {exec: [/bin/sh], user: no-such-user}}\n"
+            "  unit: {run: {systemd: hal9-no-such.service}}\n");
     assert_refused(s, "box", HAL9_E_UNSUPPORTED, 3, "box: run.container: ");
     assert_refused(s, "pods", HAL9_E_UNSUPPORTED, 4, "pods: run.kubernetes: ");
     assert_refused(s, "theirs", HAL9_E_CONFIG, 5, "theirs: run: nothing tells how it is started");
@@ -196,6 +210,8 @@ static void what_is_refused(void **state) {
     assert_refused(s, "file", HAL9_E_REFUSED, 8, "/etc/passwd is not executable");
     assert_refused(s, "nowhere", HAL9_E_REFUSED, 10, "nowhere: run.cwd: /nonexistent");
     assert_refused(s, "nobodys", HAL9_E_REFUSED, 11, "nobodys: run.user: ");
+    assert_refused(s, "unit", hal9_systemd_running() ? HAL9_E_REFUSED : HAL9_E_UNSUPPORTED, 12,
+                   "unit: run.systemd: ");
     assert_refused(s, "relativ", HAL9_E_USAGE, 0, "did you mean 'relative'?");
     assert_refused(s, "relative gone", HAL9_E_REFUSED, 6, "gone: ");
     assert_ok(plan(s, "relative"));
@@ -236,7 +252,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_time_for_the_whole_bounds_the_gate, setup, teardown),
         cmocka_unit_test_setup_teardown(without_a_gate_or_anything_to_prove, setup, teardown),
         cmocka_unit_test_setup_teardown(order_of_dependencies, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_unit_is_started_by_its_supervisor, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_unit_is_stopped_and_started_by_its_supervisor, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(what_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_dependency_that_is_down_blocks, setup, teardown),
         cmocka_unit_test_setup_teardown(a_listener_of_ours_is_a_stranger_to_the_service, setup,
