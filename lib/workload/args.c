@@ -89,6 +89,15 @@ cJSON *hal9_args_prove(enum hal9_proto proto, uint16_t port, int64_t within_ms) 
     return j;
 }
 
+cJSON *hal9_args_prove_freed(enum hal9_proto proto, uint16_t port, int64_t within_ms,
+                             const struct hal9_service_ref *owner) {
+    cJSON *j = hal9_args_prove(proto, port, within_ms);
+    cJSON_AddTrueToObject(j, "freed");
+    if (owner)
+        cJSON_AddItemToObject(j, "owner", hal9_service_ref_json(owner));
+    return j;
+}
+
 cJSON *hal9_args_settle(enum hal9_proto proto, uint16_t port, int64_t settle_ms,
                         const struct hal9_service_ref *owner) {
     cJSON *j = port_args(proto, port);

@@ -56,7 +56,8 @@ HAL9_API void hal9_identity_default(const struct hal9_run_spec *run, struct hal9
  *                before {"running": true, "observed": {...}}; intent {"running": false}. Invert: process.start from the capture.
  * process.start  starts one, detached and gated by the journal; output to log files. Invert: process.stop of what was started.
  * unit.stop      systemctl stop; invert unit.start. unit.start systemctl start; invert unit.stop.
- * port.prove     (passive) waits until the port can be bound.
+ * port.prove     (passive) waits until the port can be bound. Where holders were stopped before: until it can be bound or nobody but its owner has it;
+ *                fails at once, answer "respawned", when somebody else has taken it since.
  * port.settle    (passive) watches that nobody takes it again; fails with detail {"answer": "respawned", "by": {...}}.
  * exec.preflight (passive) runs the service's check-config; fails with its output.
  */
@@ -75,6 +76,9 @@ HAL9_API cJSON *hal9_args_start_service(const struct hal9_service_ref *ref,
                                         const struct hal9_run_spec *run);
 HAL9_API cJSON *hal9_args_unit(const char *unit, int64_t timeout_ms);
 HAL9_API cJSON *hal9_args_prove(enum hal9_proto proto, uint16_t port, int64_t within_ms);
+/* The same once its holders have been stopped. owner: processes that may have taken it since (the service itself); NULL: nobody. */
+HAL9_API cJSON *hal9_args_prove_freed(enum hal9_proto proto, uint16_t port, int64_t within_ms,
+                                      const struct hal9_service_ref *owner);
 /* owner: processes that may have the port (the service itself); NULL: nobody. */
 HAL9_API cJSON *hal9_args_settle(enum hal9_proto proto, uint16_t port, int64_t settle_ms,
                                  const struct hal9_service_ref *owner);
