@@ -20,6 +20,7 @@ static const struct hal9_record_field common[] = {
 static const struct hal9_record_field begin[] = {
     {"planned", "integer", NULL, false, "how many checks or services are meant to be looked at"},
     {"services", "strings", NULL, false, "the services that are meant"},
+    {"ports", "strings", NULL, false, "the ports that are meant: 8080, 8000-8010, 53/udp"},
     {"round", "integer", NULL, false, "number of the round of a watch"},
     END,
 };
@@ -67,19 +68,19 @@ static const struct hal9_record_field holder[] = {
     {"service", "string", NULL, false, "the service that should have the port"},
     {"port", "integer", NULL, true, "the port"},
     {"proto", "tcp|udp", NULL, true, "its protocol"},
-    {"address", "string", NULL, false, "local address it is bound to"},
-    {"answer", "string", NULL, true, "free, owner, other, refused, respawned, hidden, released"},
-    {"pid", "integer", NULL, false, "process that has it"},
+    {"address", "string", NULL, false, "local address it is bound to; several joined by commas"},
+    {"answer", "free|owner|other|hidden|time_wait|respawned|released", NULL, true, "whose it is"},
+    {"pid", "integer", NULL, false, "process that has it; missing where nobody has or is seen"},
     {"started", "time", NULL, false, "when that process started"},
     {"exe", "string", NULL, false, "its executable"},
     {"name", "string", NULL, false, "its name"},
-    {"cmdline", "strings", NULL, false, "its arguments, secrets blanked"},
     {"unit", "string", NULL, false, "the systemd unit it belongs to"},
     {"container", "string", NULL, false, "the container it runs in"},
     {"user", "string", NULL, false, "the user it runs as"},
     {"supervisor", "string", NULL, false, "who would start it again"},
     {"shared", "boolean", NULL, false, "whether other processes may have the same socket"},
-    {"why", "string", NULL, false, "the answer in words"},
+    {"reason", "string", NULL, false, "the answer in words; of several holders the first has it"},
+    {"next", "string", NULL, false, "what to do next"},
     END,
 };
 static const struct hal9_record_field step[] = {
