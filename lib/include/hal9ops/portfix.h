@@ -26,12 +26,22 @@ HAL9_API const char *hal9_port_answer_name(
     enum hal9_port_answer
         a); /* "free", "owner", "other", "hidden", "time_wait", "respawned", "released" */
 
+/* One descriptor of a listener: which of the finding's listeners, and its number in the process. */
+struct hal9_port_hold {
+    size_t listener;
+    int fd;
+};
 struct hal9_port_holder {
     struct hal9_proc proc;
-    char *address; /* "127.0.0.1:8080" */
-    char *unit;    /* its supervisor's unit, when that would be asked to stop; NULL: signals */
-    bool is_owner;
-    bool allowed;      /* conflicts names it */
+    struct hal9_port_hold *on;
+    size_t n_on, cap_on;
+    char *address; /* "127.0.0.1:8080"; several are joined by ", " */
+    /* its supervisor's unit, when that would be asked to stop (first look: its unit, nobody asked); NULL: signals */
+    char *unit;
+    bool is_owner; /* or has nothing but sockets that the owner has, too */
+    bool unsure;   /* whether it is the owner isn't visible to this user */
+    bool shared;   /* another process has one of its sockets, too */
+    bool allowed;  /* by conflicts: named there, or of one program and family with one that is */
     const char *never; /* why it may never be stopped, static; NULL */
 };
 struct hal9_port_finding {
@@ -42,11 +52,14 @@ struct hal9_port_finding {
     struct hal9_port_holder *holders; /* wrong ones first */
     size_t n_holders, cap_holders;
     bool maybe_shared; /* first look only: others could have it, too */
+    bool hidden; /* of some listener no holder could be seen, or not whether it is the owner */
     struct hal9_listeners listeners;
     char *
         words; /* "8080/tcp is held by layer9-server, pid 4711 (unit layer9.service), for 13 min" */
     char *refusal; /* why it would not be acted on without a question; NULL: conflicts allows it */
     const char *guard; /* the guard that lifts it: "holder"; NULL: nothing does */
+    char *starter;     /* respawned: "layer9-watch (pid 4)"; NULL not known */
+    char *next;        /* what to do next, a command or an advice; NULL: nothing */
 };
 struct hal9_port_findings {
     struct hal9_port_finding *v;
@@ -56,8 +69,8 @@ struct hal9_portfix {
     const struct hal9_config *config;
     struct hal9_state *state; /* NULL-able for looking */
     struct hal9_ports tcp, udp;
-    const struct hal9_service
-        *for_service;           /* asked by a service's name: ports are its own; NULL-able */
+    /* asked by a service's name: it owns the ports; no ports told: its own. NULL-able */
+    const struct hal9_service *for_service;
     struct hal9_stop_spec stop; /* how strangers are ended: TERM, 10 s, KILL */
     int64_t settle_ms;          /* -1: 1 s, or RestartSec + 1 s under systemd */
     /* Asked before a holder that conflicts doesn't name is stopped: true to go on. */
@@ -69,15 +82,20 @@ struct hal9_portfix {
 HAL9_API hal9_status hal9_portfix_look(const struct hal9_portfix *p, enum hal9_holders_depth depth,
                                        struct hal9_port_findings *ret, struct hal9_error *err);
 HAL9_API void hal9_port_findings_clear(struct hal9_port_findings *f);
-/* The plan: a stop, proof and settle chain for each wrongly held port (one stop for a unit or a process group that holds several). */
+/* The plan: a stop, proof and settle chain for each wrongly held port (one stop for a unit or for processes that hold several together). Looks
+ * and asks first; errors as hal9_portfix_free(). Nothing wrong: an empty plan. */
 HAL9_API hal9_status hal9_portfix_plan(const struct hal9_portfix *p, struct hal9_plan *ret,
                                        struct hal9_error *err);
-/* Looks, asks, acts. *ret_after: the findings afterwards (answer released, respawned, ...). HAL9_E_REFUSED: a holder was left alone; HAL9_E_UNKNOWN: hidden. */
+/* Looks, asks, acts. *ret_after: the findings afterwards (answer released, respawned, ...). HAL9_E_REFUSED: a holder may not be stopped, so nothing was
+ * touched, on no port; HAL9_E_UNKNOWN: one is hidden, nothing was touched. With these two, and when an operation was left open, *ret_after is filled as well. */
 HAL9_API hal9_status hal9_portfix_free(const struct hal9_portfix *p, const struct hal9_op_env *env,
                                        struct hal9_op_result *res,
                                        struct hal9_port_findings *ret_after,
                                        struct hal9_error *err);
-/* 0 free or its owner's; 1 another's or respawned; 4 hidden; the worst of all. */
+/* A `holder` record for each holder, and for each port without one. Of several holders of a port the first has the words; each: all have some. */
+HAL9_API void hal9_portfix_emit(const struct hal9_port_findings *f, bool each,
+                                struct hal9_stream *out);
+/* 0 free or its owner's; 1 another's or respawned, whatever the rest; else 4 when one is hidden. */
 HAL9_API int hal9_portfix_exit(const struct hal9_port_findings *f);
 
 #endif
