@@ -25,6 +25,8 @@ struct hal9_http_request {
     size_t max_body;         /* more is cut and truncated set; 0: 1 MiB */
     const char *unix_socket; /* instead of TCP */
     const char *ca_file;     /* NULL: the system's; TLS is always verified */
+    /* it has a key of its own, by which the peer knows it again: hal9_http_retry() may send it twice */
+    bool keyed;
 };
 enum hal9_http_failure {
     HAL9_HTTP_NONE,
@@ -85,6 +87,62 @@ HAL9_API hal9_status hal9_http_start(struct hal9_http_pool *p, const struct hal9
 HAL9_API void hal9_http_cancel(struct hal9_http_call *c);
 /* Ends what runs, without calling done; run the loop once more to let handles close. */
 HAL9_API void hal9_http_pool_free(struct hal9_http_pool *p);
+
+/* ---- again, and not again -------------------------------------------------------------------------- */
+
+/* What there is to do about an exchange: nothing, it is done (2xx); try again later (no answer, 408, 425, 429, 5xx); or never, the
+ * peer will not have it (all else). status and r as hal9_http() left them. */
+enum hal9_http_class { HAL9_HTTP_DONE, HAL9_HTTP_LATER, HAL9_HTTP_FINAL };
+HAL9_API enum hal9_http_class hal9_http_classify(hal9_status status,
+                                                 const struct hal9_http_response *r);
+/* How long the peer asks to be left alone (Retry-After, RFC 9110 10.2.3: seconds or a date), in ms from now; -1: it doesn't say. */
+HAL9_API int64_t hal9_http_retry_after(const struct hal9_http_response *r);
+/* Whether the request may safely arrive twice: an idempotent method (RFC 9110 9.2.2), a key of its own, or an Idempotency-Key. */
+HAL9_API bool hal9_http_repeatable(const struct hal9_http_request *q);
+/* The pause after the n-th try (from 1): "full jitter", a random time between 0 and min(cap, base * 2^(n-1)). Source: M. Brooker,
+ * Exponential Backoff And Jitter, AWS Architecture Blog, 2015. */
+HAL9_API int64_t hal9_retry_pause(int64_t base_ms, int64_t cap_ms, int n);
+
+struct hal9_breaker;
+struct hal9_retry {
+    int attempts;                 /* at most; 0: 3 */
+    int64_t base_ms;              /* 0: 200 ms */
+    int64_t cap_ms;               /* 0: 5 s */
+    int64_t deadline_ms;          /* monotonic, for all tries and pauses together; 0: none */
+    struct hal9_breaker *breaker; /* NULL-able: asked before each try, told after it */
+};
+/* As hal9_http(), and again where that is safe and may help: a request that isn't repeatable only when nothing can have arrived. Retry-After is
+ * honoured; a pause that would not end before the deadline is not begun: then, and after the last try, the last outcome is the result. cancel_fd ends
+ * pauses, too. HAL9_E_REFUSED: the breaker is open, nothing was sent. *ret_tries (NULL-able) counts what was sent, set on errors as well. */
+HAL9_API hal9_status hal9_http_retry(const struct hal9_http_request *q,
+                                     const struct hal9_retry *how, int cancel_fd,
+                                     struct hal9_http_response *ret, int *ret_tries,
+                                     struct hal9_error *err);
+
+/* A circuit breaker: after so many failures in a row a peer is left alone for a while (open), then one request may try (half-open), and
+ * decides. Never to stand before a probe. Its state lasts as long as the callbacks keep it, such as in a file between runs; they are asked
+ * each time, so that several processes share it. Not for several threads at once. */
+struct hal9_breaker_state {
+    int64_t failures; /* in a row */
+    int64_t since_ms; /* wall clock: when it opened, or when the last trial was let through */
+};
+enum hal9_breaker_mode { HAL9_BREAKER_CLOSED, HAL9_BREAKER_OPEN, HAL9_BREAKER_HALF_OPEN };
+struct hal9_breaker_opts {
+    int threshold;   /* failures in a row that open it; 0: 5 */
+    int64_t cool_ms; /* how long it stays open; 0: 30 s */
+    /* Fills *ret and returns true; false: nothing is known. Both NULL: it lasts as long as the object. */
+    bool (*load)(void *data, struct hal9_breaker_state *ret);
+    void (*save)(void *data, const struct hal9_breaker_state *s); /* only when it has changed */
+    void *data;
+};
+HAL9_API struct hal9_breaker *hal9_breaker_new(const struct hal9_breaker_opts *o);
+HAL9_API void hal9_breaker_free(struct hal9_breaker *b); /* NULL is allowed */
+HAL9_API enum hal9_breaker_mode hal9_breaker_mode(struct hal9_breaker *b);
+/* Whether a request may go now. While it is half-open the first that asks is the trial, and all others wait for another cool-down, unless it
+ * is told before. *ret_wait_ms (NULL-able): how long the peer is left alone. */
+HAL9_API bool hal9_breaker_allow(struct hal9_breaker *b, int64_t *ret_wait_ms);
+/* What became of a request that was let through. */
+HAL9_API void hal9_breaker_tell(struct hal9_breaker *b, bool worked);
 
 /* ---- systemd ------------------------------------------------------------------------------------- */
 
