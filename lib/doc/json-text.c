@@ -29,22 +29,43 @@ static void put_control(struct hal9_buf *out, unsigned char c) {
     }
 }
 
+/* Characters that JSON allows and YAML does not, or takes for a line end: written as \u they are safe in
+ * both, and people see them. 0 for all others. */
+static unsigned unsafe(const unsigned char *p, size_t len) {
+    unsigned code = len == 2   ? (p[0] & 0x1fu) << 6 | (p[1] & 0x3fu)
+                    : len == 3 ? (p[0] & 0x0fu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu)
+                               : 0;
+    bool is = (code >= 0x80 && code <= 0x9f) || code == 0x2028 || code == 0x2029 ||
+              code == 0xfeff || code >= 0xfffe;
+    return is ? code : 0;
+}
+
+/* One character above ASCII, or what stands for a byte that is none. Returns what is behind it. */
+static const unsigned char *put_wide(struct hal9_buf *out, const unsigned char *p) {
+    /* A sequence never reaches over the final NUL: that is no continuation byte. */
+    size_t len = hal9_utf8_length(p, p + 4);
+    unsigned code = unsafe(p, len);
+    if (len == 0)
+        hal9_buf_add(out, "\xef\xbf\xbd", 3);
+    else if (code > 0)
+        hal9_buf_printf(out, "\\u%04x", code);
+    else
+        hal9_buf_add(out, p, len);
+    return p + (len > 0 ? len : 1);
+}
+
 static void put_string(struct hal9_buf *out, const char *text) {
     const unsigned char *p = (const unsigned char *)(text ? text : "");
     hal9_buf_putc(out, '"');
     while (*p) {
         const unsigned char *plain = p;
-        while (*p >= 0x20 && *p < 0x80 && *p != '"' && *p != '\\')
+        while (*p >= 0x20 && *p < 0x7f && *p != '"' && *p != '\\')
             p++;
         hal9_buf_add(out, plain, (size_t)(p - plain));
-        if (*p >= 0x80) {
-            /* A sequence never reaches over the final NUL: that is no continuation byte. */
-            size_t len = hal9_utf8_length(p, p + 4);
-            hal9_buf_add(out, len > 0 ? (const char *)p : "\xef\xbf\xbd", len > 0 ? len : 3);
-            p += len > 0 ? len : 1;
-        } else if (*p) {
+        if (*p >= 0x80)
+            p = put_wide(out, p);
+        else if (*p)
             put_control(out, *p++);
-        }
     }
     hal9_buf_putc(out, '"');
 }

@@ -246,6 +246,10 @@ static void strings(void **state) {
     }
     _cleanup_json_ cJSON *pair = parse("\"\\ud83d\\ude00\\u00e4\\u20AC\\/\\b\\f\"");
     assert_string_equal(pair->valuestring, "\xf0\x9f\x98\x80\xc3\xa4\xe2\x82\xac/\b\f");
+    _cleanup_json_ cJSON *unsafe =
+        parse("\"\x7f\xc2\x85\xe2\x80\xa8\xef\xbb\xbf\xef\xbf\xbf\xc2\xa0\"");
+    _cleanup_free_ char *escaped = hal9_json_text(unsafe);
+    assert_string_equal(escaped, "\"\\u007f\\u0085\\u2028\\ufeff\\uffff\xc2\xa0\"");
     /* A process may be named so; what we write is UTF-8 all the same. */
     _cleanup_json_ cJSON *bytes = cJSON_CreateString("a\xff\xc3z\xe2\x82");
     _cleanup_free_ char *text = hal9_json_text(bytes);
