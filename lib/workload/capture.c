@@ -99,7 +99,9 @@ hal9_status wl_capture_put(struct hal9_state *state, const struct hal9_proc_id *
 
 static void texts_parse(const cJSON *array, struct hal9_strv *ret) {
     const cJSON *item;
-    cJSON_ArrayForEach(item, array) hal9_strv_take(ret, text_parse(item));
+    cJSON_ArrayForEach(item, array) {
+        hal9_strv_take(ret, text_parse(item));
+    }
 }
 
 static void capture_parse(const cJSON *j, struct hal9_proc_capture *ret) {
@@ -114,8 +116,10 @@ static void capture_parse(const cJSON *j, struct hal9_proc_capture *ret) {
     ret->stdout_path = text_parse(cJSON_GetObjectItemCaseSensitive(j, "stdout"));
     ret->stderr_path = text_parse(cJSON_GetObjectItemCaseSensitive(j, "stderr"));
     size_t cap = 0;
-    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(j, "groups")) *
-        HAL9_APPEND(ret->groups, ret->n_groups, cap) = (gid_t)item->valuedouble;
+    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(j, "groups")) {
+        gid_t *group = HAL9_APPEND(ret->groups, ret->n_groups, cap);
+        *group = (gid_t)item->valuedouble;
+    }
     cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(j, "limits")) {
         if (ret->n_limits == HAL9_ARRAY_LEN(ret->limits))
             break;

@@ -4,14 +4,14 @@
 
 #include "workload/workload-internal.h"
 
-extern char **environ;
-
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 enum { DEFAULT_UMASK = 022 };
 
 void wl_command_clear(struct wl_command *c) {
-    for (size_t i = 0; i < c->env.n; i++) /* it may have secrets */
-        explicit_bzero(c->env.v[i], strlen(c->env.v[i]));
+    for (size_t i = 0; i < c->env.n; i++) { /* it may have secrets */
+        hal9_secret_free(c->env.v[i]);
+        c->env.v[i] = NULL;
+    }
     free(c->name);
     hal9_strv_free(&c->argv);
     hal9_strv_free(&c->env);

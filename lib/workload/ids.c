@@ -57,6 +57,7 @@ char *wl_port_resource(uint16_t port) {
 
 void wl_copy_resources(const cJSON *args, struct hal9_strv *ret) {
     const cJSON *name;
-    cJSON_ArrayForEach(name, cJSON_GetObjectItemCaseSensitive(args, "resources"))
+    cJSON_ArrayForEach(name, cJSON_GetObjectItemCaseSensitive(args, "resources")) {
         hal9_strv_add(ret, cJSON_GetStringValue(name));
+    }
 }

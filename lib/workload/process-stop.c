@@ -266,7 +266,9 @@ static hal9_status invert(struct hal9_step_ctx *c, const cJSON *before, const cJ
     }
     _cleanup_strv_ struct hal9_strv names = {0};
     const cJSON *one;
-    cJSON_ArrayForEach(one, commands) hal9_strv_add(&names, hal9_json_str(one, "name"));
+    cJSON_ArrayForEach(one, commands) {
+        hal9_strv_add(&names, hal9_json_str(one, "name"));
+    }
     _cleanup_free_ char *joined = hal9_strv_join(&names, ", ");
     *ret_kind = hal9_kind_process_start.name;
     *ret_args = start_args(hal9_step_args(c), commands);
