@@ -121,8 +121,9 @@ int hal9_cgroup_pids(int dir, pid_t **pids, size_t *n, size_t *cap) {
 }
 
 int hal9_cgroup_each(int dir, int depth, pid_t **pids, size_t *n, size_t *cap) {
-    if (hal9_cgroup_pids(dir, pids, n, cap) < 0 && errno != EOPNOTSUPP && errno != ENODEV)
-        return -1; /* EOPNOTSUPP: a threaded cgroup; ENODEV: removed meanwhile */
+    if (hal9_cgroup_pids(dir, pids, n, cap) < 0 && errno != EOPNOTSUPP && errno != ENODEV &&
+        errno != ENOENT)
+        return -1; /* EOPNOTSUPP: a threaded cgroup; ENODEV, ENOENT: removed meanwhile */
     int copy = depth > 0 ? fcntl(dir, F_DUPFD_CLOEXEC, 3) : -1;
     DIR *list = copy >= 0 ? fdopendir(copy) : NULL;
     if (!list)
