@@ -135,7 +135,7 @@ static void tell_to_do(const struct hal9_restart_finding *f) {
 
 /* Says what is found; how many are to be restarted. */
 static size_t tell_found(struct job *j) {
-    size_t todo = 0;
+    size_t wanted = 0;
 
     for (size_t i = 0; i < j->found.n; i++) {
         const struct hal9_restart_finding *f = &j->found.v[i];
@@ -147,10 +147,10 @@ static size_t tell_found(struct job *j) {
             hal9_strv_add(&j->told, f->service->name);
         } else {
             tell_to_do(f);
-            todo++;
+            wanted++;
         }
     }
-    return todo;
+    return wanted;
 }
 
 /* ---- how it ended ---- */
@@ -281,9 +281,9 @@ static int look_and_act(struct job *j) {
     j->restart.state = cli.state;
     if (hal9_restart_look(&j->restart, &j->found, &err) != HAL9_OK)
         return cli_error(&err);
-    size_t todo = tell_found(j);
+    size_t wanted = tell_found(j);
 
-    if (todo == 0 || (j->own != CLI_HOLDS && !j->restart.leave_refused)) {
+    if (wanted == 0 || (j->own != CLI_HOLDS && !j->restart.leave_refused)) {
         cli_mention_unfinished();
         return j->own;
     }

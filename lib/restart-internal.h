@@ -22,6 +22,12 @@ hal9_status hal9_restart_health(const struct hal9_restart *r, const struct hal9_
  * it is hidden. Sets f->socket_unit. */
 hal9_status hal9_restart_ports_ours(struct hal9_restart_finding *f, struct hal9_error *err);
 
+/* restart-kin.c: other services may run the same program. Narrows f->ref until it means only the processes that are its own;
+ * HAL9_E_REFUSED when nothing tells whose one of them is. */
+hal9_status hal9_restart_kin(const struct hal9_restart *r, struct hal9_restart_finding *f,
+                             const struct hal9_proc *procs, size_t n, bool *ret_narrowed,
+                             struct hal9_error *err);
+
 /* restart-look.c */
 const struct hal9_restart_finding *hal9_restart_find(const struct hal9_restart_findings *f,
                                                      const char *service);

@@ -24,33 +24,55 @@ const struct hal9_restart_finding *hal9_restart_find(const struct hal9_restart_f
     return NULL;
 }
 
+struct procs {
+    struct hal9_proc *v;
+    size_t n;
+};
+
+static void procs_clear(struct procs *p) {
+    for (size_t i = 0; i < p->n; i++)
+        hal9_proc_clear(&p->v[i]);
+    free(p->v);
+    *p = (struct procs){0};
+}
+
+/* Its processes now, and no other service's. */
+static hal9_status find_procs(const struct hal9_restart *r, struct hal9_restart_finding *f,
+                              struct procs *ret, struct hal9_error *err) {
+    bool narrowed = false;
+    hal9_status st = hal9_service_procs(&f->ref, &ret->v, &ret->n, NULL, err);
+
+    if (st == HAL9_OK)
+        st = hal9_restart_kin(r, f, ret->v, ret->n, &narrowed, err);
+    if (st != HAL9_OK || !narrowed)
+        return st;
+    procs_clear(ret);
+    return hal9_service_procs(&f->ref, &ret->v, &ret->n, NULL, err);
+}
+
+static char *running_words(const struct hal9_service *s, const struct hal9_proc *p) {
+    char clock[16];
+
+    hal9_time_clock(p->started_ms, clock);
+    return hal9_strf("%s is running (pid %d, since %s)", s->name, (int)p->id.pid, clock);
+}
+
 hal9_status hal9_restart_running(const struct hal9_restart *r, struct hal9_restart_finding *f,
                                  struct hal9_error *err) {
-    struct hal9_proc *procs = NULL;
-    size_t n = 0;
-    hal9_status st;
+    _cleanup_(procs_clear) struct procs procs = {0};
 
     hal9_service_ref_clear(&f->ref);
-    st = hal9_config_ref(f->service, r->state, &f->ref, err);
+    hal9_status st = hal9_config_ref(f->service, r->state, &f->ref, err);
+
     if (st == HAL9_OK)
-        st = hal9_service_procs(&f->ref, &procs, &n, NULL, err);
+        st = find_procs(r, f, &procs, err);
     if (st != HAL9_OK)
         return st;
-    f->running = n > 0;
-    f->pid = n > 0 ? procs[0].id.pid : 0;
+    f->running = procs.n > 0;
+    f->pid = procs.n > 0 ? procs.v[0].id.pid : 0;
     free(f->words);
-    if (n == 0) {
-        f->words = hal9_strf("%s is not running", f->service->name);
-    } else {
-        char clock[16];
-
-        hal9_time_clock(procs[0].started_ms, clock);
-        f->words =
-            hal9_strf("%s is running (pid %d, since %s)", f->service->name, (int)f->pid, clock);
-    }
-    for (size_t i = 0; i < n; i++)
-        hal9_proc_clear(&procs[i]);
-    free(procs);
+    f->words = procs.n > 0 ? running_words(f->service, &procs.v[0])
+                           : hal9_strf("%s is not running", f->service->name);
     return HAL9_OK;
 }
 

@@ -115,7 +115,7 @@ static void tell_failed(struct hal9_restart_finding *f, const struct hal9_op_ste
 
 static void tell_well(const struct hal9_restart *r, struct hal9_restart_finding *f, bool gated) {
     const char *name = f->service->name;
-    _cleanup_free_ char *pid = f->running ? hal9_strf(" (pid %d)", (int)f->pid) : hal9_strdup("");
+    _cleanup_free_ char *pid = f->pid > 0 ? hal9_strf(" (pid %d)", (int)f->pid) : hal9_strdup("");
 
     if (gated) {
         f->end = HAL9_RESTART_IS_HEALTHY;
@@ -169,6 +169,8 @@ hal9_status hal9_restart_outcome(const struct hal9_restart *r, const struct hal9
             continue;
         }
         st = hal9_restart_running(r, &f->v[i], err);
+        if (st == HAL9_OK)
+            st = hal9_restart_unit(&f->v[i], err);
         if (st == HAL9_OK)
             tell_end(r, &f->v[i], s);
     }

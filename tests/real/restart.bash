@@ -18,22 +18,22 @@ clear_site() {
   printf 'hal9: 1\nservices:\n' >"$HAL9OPS_CONFIG"
 }
 
-# service NAME [ARGUMENT…]: adds one, run with these arguments. STOP, GATE, CHECK (a map each) and MORE (lines)
+# service NAME [ARGUMENT…]: adds one, run with these arguments, in a program of its own or PROGRAM's. STOP, GATE, CHECK (a map each) and MORE (lines)
 # say what is special about it.
 service() {
-  local name=$1 words
+  local name=$1 program=${PROGRAM:-$1} words
   shift
   [ -n "${port_of[$name]:-}" ] || {
     free_port
     port_of[$name]=$free_port
   }
-  [ -e "$TEST_DIR/bin/$name" ] || cp "$HAL9_FIXTURES/hal9-server" "$TEST_DIR/bin/$name"
+  [ -e "$TEST_DIR/bin/$program" ] || cp "$HAL9_FIXTURES/hal9-server" "$TEST_DIR/bin/$program"
   printf -v words ', "%s"' --port "${port_of[$name]}" "$@"
   cat >>"$HAL9OPS_CONFIG" <<YAML
   $name:
     port: ${port_of[$name]}
     run:
-      exec: ["$TEST_DIR/bin/$name"$words]
+      exec: ["$TEST_DIR/bin/$program"$words]
       env: {HAL9_TEST_MARK: "$HAL9_TEST_MARK", HAL9_FIXTURE_LIFETIME: "300"}
     stop: ${STOP:-"{grace: 5s}"}
     gate: ${GATE:-"{within: 20s, interval: 100ms}"}
