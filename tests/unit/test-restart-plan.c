@@ -191,16 +191,19 @@ static void assert_refused(struct site *s, const char *names, hal9_status code, 
 
 static void what_is_refused(void **state) {
     struct site *s = *state;
-    load(s, "  box: {run: {container: web}}\n"               /* line 3 */
-            "  pods: {run: {kubernetes: shop/web}}\n"        /* 4 */
-            "  theirs: {checks: [{tcp: \"127.0.0.1:1\"}]}\n" /* 5 */
-            "  gone: {run: {exec: [/nonexistent/hal9]}}\n"   /* 6 */
-            "  folder: {run: {exec: [/bin]}}\n"
-            "  file: {run: {exec: [/etc/passwd]}}\n"
-            "  relative: {run: {exec: [./sh], cwd: /bin}, identity: {exe: /nonexistent/hal9}}\n"
-            "  nowhere: {run: {exec: [/bin/sh], cwd: /nonexistent}}\n" /* 10 */
-            "  nobodys: {run: {exec: [/bin/sh], user: no-such-user}}\n"
-            "  unit: {run: {systemd: hal9-no-such.service}}\n");
+    load(s,
+         "  box: {run: {container: web}}\n"               /* line 3 */
+         "  pods: {run: {kubernetes: shop/web}}\n"        /* 4 */
+         "  theirs: {checks: [{tcp: \"127.0.0.1:1\"}]}\n" /* 5 */
+         "  gone: {run: {exec: [/nonexistent/hal9]}}\n"   /* 6 */
+         "  folder: {run: {exec: [/bin]}}\n"
+         "  file: {run: {exec: [/etc/passwd]}}\n"
+         "  relative: {run: {exec: [./sh], cwd: /bin}, identity: {exe: /nonexistent/hal9}}\n"
+         "  nowhere: {run: {exec: [/bin/sh], cwd: /nonexistent}, identity: {exe: /nonexistent/a}}\n"
+         "  nobodys: {run: {exec: [/bin/sh], user: no-such-user}, identity: {exe: "
+         "/nonexistent/b}}\n" /* 11 */
+
+         "  unit: {run: {systemd: hal9-no-such.service}}\n");
     assert_refused(s, "box", HAL9_E_UNSUPPORTED, 3, "box: run.container: ");
     assert_refused(s, "pods", HAL9_E_UNSUPPORTED, 4, "pods: run.kubernetes: ");
     assert_refused(s, "theirs", HAL9_E_CONFIG, 5, "theirs: run: nothing tells how it is started");
