@@ -21,7 +21,7 @@ static int rank(const char *cause) {
     return HAL9_ARRAY_LEN(order);
 }
 
-static bool makes_failing(const struct hal9_check *c) {
+bool hal9_health_critical(const struct hal9_check *c) {
     return c->critical >= 0 ? c->critical == 1 : !c->driver->of_host;
 }
 
@@ -29,8 +29,8 @@ static bool makes_failing(const struct hal9_check *c) {
 static bool decides(const struct hal9_check_job *a, const struct hal9_check_job *b) {
     if (!b)
         return true;
-    if (makes_failing(a->check) != makes_failing(b->check))
-        return makes_failing(a->check);
+    if (hal9_health_critical(a->check) != hal9_health_critical(b->check))
+        return hal9_health_critical(a->check);
     if (rank(a->result.cause) != rank(b->result.cause))
         return rank(a->result.cause) < rank(b->result.cause);
     return hal9_streq(b->check->driver->key, "owner") &&
@@ -68,7 +68,8 @@ void hal9_verdict_judge(struct hal9_verdict *v) {
     double weights = 0, good = 0;
 
     count(v, &weights, &good);
-    v->score = weights > 0 ? good / weights : 0;
+    /* Where nothing has weight, all of it has passed or nothing. */
+    v->score = weights > 0 ? good / weights : v->passed > 0 && v->failed + v->unknown == 0;
     v->evidence = NULL;
     for (size_t i = 0; i < v->planned; i++) {
         const struct hal9_check_job *j = &v->jobs[i];
@@ -78,17 +79,18 @@ void hal9_verdict_judge(struct hal9_verdict *v) {
         if (j->result.state == HAL9_CHECK_UNKNOWN && !unknown)
             unknown = j;
     }
-    if (worst && makes_failing(worst->check)) {
+    if (worst && hal9_health_critical(worst->check)) {
         say(v, HAL9_FAILING, worst->result.cause ? worst->result.cause : "check_failed",
             hal9_strdup(worst->result.reason));
     } else if (worst) {
         say(v, HAL9_DEGRADED, worst->result.cause ? worst->result.cause : "resource",
             hal9_strdup(worst->result.reason));
     } else if (unknown) {
-        say(v, HAL9_HEALTH_UNKNOWN, "unknown", hal9_strdup(unknown->result.reason));
+        say(v, HAL9_HEALTH_UNKNOWN, NULL, hal9_strdup(unknown->result.reason));
     } else if (v->passed == 0) {
         say(v, HAL9_HEALTH_UNKNOWN, "no_checks",
-            hal9_strdup("it has no checks, so nothing proves it healthy"));
+            hal9_strdup(v->planned == 0 ? "it has no checks, so nothing proves it healthy"
+                                        : "none of its checks ran, so nothing proves it healthy"));
     } else {
         _cleanup_free_ char *span = hal9_span_us_text(v->us);
 

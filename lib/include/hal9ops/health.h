@@ -27,10 +27,12 @@ HAL9_API const char *hal9_health_state_name(enum hal9_health_state s);
 struct hal9_verdict {
     char *service; /* or the check's name, for one of the command line */
     enum hal9_health_state state;
-    const char *
-        cause; /* static; NULL when healthy: port_conflict, wrong_owner, not_running, check_failed, dependency, resource, no_checks, operation, held */
+    /* static; NULL when healthy, or where a check could not tell: port_conflict, wrong_owner, not_running, check_failed,
+     * dependency, resource, no_checks, operation, held */
+    const char *cause;
     char *reason; /* the first thing that is wrong, in words; healthy: "2 of 2 checks, 1.8 ms" */
-    double score; /* weights passed / weights that ran; 0..1 */
+    double
+        score; /* weights passed / weights that ran; 0..1; where none has weight, 1 if all passed */
     struct hal9_strv blocked_by; /* services it depends on that are not healthy */
     const cJSON *evidence;       /* borrowed from the deciding check, NULL-able */
     struct hal9_check_job *jobs;
@@ -60,6 +62,8 @@ HAL9_API hal9_status hal9_health_wait(const struct hal9_health *h, int64_t withi
                                       void *data, struct hal9_verdicts *ret,
                                       struct hal9_error *err);
 HAL9_API void hal9_verdicts_clear(struct hal9_verdicts *v);
+/* Whether a check's failure makes its service failing, not only degraded. */
+HAL9_API bool hal9_health_critical(const struct hal9_check *c);
 /* 0 all healthy; 1 some failing or degraded; 4 none of these, but some unknown. */
 HAL9_API int hal9_health_exit(const struct hal9_verdicts *v);
 /* The state of one service by the rules: own check failed: failing; a check of the host: degraded; critical moves it. Sets state, cause, reason, score. */
