@@ -44,12 +44,12 @@ int cli_exit_code(const struct hal9_error *err) {
 int cli_error(const struct hal9_error *err) {
     cli_progress_clear();
     fflush(stdout);
+    fprintf(stderr, "%s: ", cli.command->name);
     if (err->file && err->line)
-        fprintf(stderr, "%s: %s:%u:%u: %s\n", cli.command->name, err->file, err->line, err->col,
-                err->message);
-    else
-        fprintf(stderr, "%s: %s\n", cli.command->name,
-                err->message ? err->message : hal9_status_name(err->code));
+        fprintf(stderr, "%s:%u:%u: ", err->file, err->line, err->col);
+    else if (err->file)
+        fprintf(stderr, "%s: ", err->file);
+    fprintf(stderr, "%s\n", err->message ? err->message : hal9_status_name(err->code));
     if (err->hint)
         fprintf(stderr, "  %s\n", err->hint);
     if (cli.out && !cli.text)
