@@ -101,6 +101,9 @@ bool cli_verdict_counts(const struct hal9_verdict_in *v, int64_t max_age_ms);
 /* Mentions unfinished operations on stderr (or as a problem record in a pipe). */
 void cli_mention_unfinished(void);
 
+/* For a run that has nothing to do: ends what killed runs left unfinished on these things (canonical names), where nothing is left to change. */
+void cli_tidy(const struct hal9_strv *names);
+
 /* Tells an error on stderr, and as a problem record where records go; returns the exit code that
  * fits. */
 int cli_error(const struct hal9_error *err);

@@ -270,9 +270,12 @@ static int run(void) {
         clear(&a);
         return code;
     }
-    if (cli.from_stdin)
+    if (cli.from_stdin) {
         broken = take_upstream(&a, max_age_ms);
-    else
+        /* It changes nothing, so a pager may take its time. */
+        hal9_stream_patience(cli.out, -1);
+    }
+    if (!cli.from_stdin)
         hal9_stream_begin(cli.out, planned(&a));
     if (broken == CLI_USAGE) {
         clear(&a);

@@ -325,6 +325,19 @@ static int set_free(struct hal9_port_findings *f, bool *ret_resumable) {
     return code;
 }
 
+/* Nothing to do: what a killed run left on these ports may lack nothing but its end. */
+static void tidy(const struct hal9_port_findings *f) {
+    _cleanup_strv_ struct hal9_strv names = {0};
+
+    for (size_t i = 0; i < f->n; i++) {
+        hal9_strv_take(&names, hal9_strf("port:%llu/%u%s", (unsigned long long)hal9_sock_netns(),
+                                         f->v[i].port, f->v[i].proto == HAL9_UDP ? "/udp" : ""));
+        if (f->v[i].owner)
+            hal9_strv_take(&names, hal9_strf("service:%s", f->v[i].owner->name));
+    }
+    cli_tidy(&names);
+}
+
 /* A look first: where nothing is to be done no state directory is made. */
 static int fix(struct hal9_port_findings *f, bool *ret_resumable) {
     _cleanup_error_ struct hal9_error err = {0};
@@ -336,8 +349,10 @@ static int fix(struct hal9_port_findings *f, bool *ret_resumable) {
     if (hal9_portfix_look(&me.job, HAL9_HOLDERS_ALL, f, &err) != HAL9_OK)
         return cli_error(&err);
     tell(f);
-    cli_mention_unfinished();
     code = hal9_portfix_exit(f);
+    if (code == CLI_HOLDS)
+        tidy(f);
+    cli_mention_unfinished();
     if (code != CLI_NOT) {
         next_steps(f);
         return code;

@@ -260,6 +260,16 @@ static int act(struct job *j) {
     return j->own;
 }
 
+/* Nothing to do: what a killed run left on these services may lack nothing but its end. */
+static void tidy(const struct job *j) {
+    _cleanup_strv_ struct hal9_strv names = {0};
+
+    for (size_t i = 0; i < j->found.n; i++)
+        if (j->found.v[i].answer == HAL9_RESTART_HEALTHY)
+            hal9_strv_take(&names, hal9_strf("service:%s", j->found.v[i].service->name));
+    cli_tidy(&names);
+}
+
 /* Looking needs no state directory that can be written; only acting does. */
 static int open_to_act(struct job *j) {
     if (cli.dry_run)
@@ -284,6 +294,7 @@ static int look_and_act(struct job *j) {
     size_t wanted = tell_found(j);
 
     if (wanted == 0 || (j->own != CLI_HOLDS && !j->restart.leave_refused)) {
+        tidy(j);
         cli_mention_unfinished();
         return j->own;
     }

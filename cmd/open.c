@@ -6,6 +6,8 @@
 #include "base/cleanup.h"
 #include "cli-internal.h"
 
+#define STALLED_MS 2000
+
 int cli_load_config(void) {
     struct hal9_errors errors = {0};
     int code = CLI_HOLDS;
@@ -39,6 +41,8 @@ int cli_open_state(enum hal9_state_mode mode) {
 }
 
 void cli_op_env(struct hal9_op_env *ret) {
+    /* A reader that stalls ends the output, never the operation. */
+    hal9_stream_patience(cli.out, STALLED_MS);
     *ret = (struct hal9_op_env){
         .tool = cli.command->name,
         .run = hal9_stream_run(cli.out),
@@ -108,4 +112,24 @@ void cli_mention_unfinished(void) {
         }
     }
     hal9_strv_free(&open);
+}
+
+void cli_tidy(const struct hal9_strv *names) {
+    struct hal9_strv open = {0};
+    struct hal9_state *reading = cli.state;
+    struct hal9_op_env env;
+    bool any = reading && !cli.dry_run && hal9_journal_list_open(reading, &open, NULL) == HAL9_OK &&
+               open.n > 0;
+
+    hal9_strv_free(&open);
+    if (!any)
+        return;
+    cli_op_env(&env);
+    env.lock_timeout_ms = 0;
+    env.state = NULL;
+    /* Tidying is no duty: where it can't be done now, resume and undo still can. */
+    if (hal9_state_open(hal9_state_path(reading), HAL9_STATE_WRITE, false, &env.state, NULL) ==
+        HAL9_OK)
+        hal9_op_tidy(&env, names, NULL);
+    hal9_state_close(env.state);
 }

@@ -159,7 +159,7 @@ static void render_heading(const cJSON *r, bool own) {
     stage = now;
 }
 
-void cli_render(const cJSON *r, bool own) {
+static void render(const cJSON *r, bool own) {
     const char *kind = hal9_json_str(r, "kind");
 
     if (hal9_streq(kind, "begin"))
@@ -186,4 +186,21 @@ void cli_render(const cJSON *r, bool own) {
     else
         render_reason(r);
     fflush(stdout);
+}
+
+/* What came from elsewhere (a log line, an answer, a record of the pipe) may not talk to the terminal. */
+static void scrub(cJSON *j) {
+    cJSON *child;
+
+    for (char *p = cJSON_IsString(j) ? j->valuestring : NULL; p && *p; p++)
+        if ((unsigned char)*p < 0x20 || *p == 0x7f)
+            *p = *p == '\t' ? ' ' : '?';
+    cJSON_ArrayForEach(child, j) scrub(child);
+}
+
+void cli_render(const cJSON *r, bool own) {
+    _cleanup_json_ cJSON *clean = cJSON_Duplicate(r, true);
+
+    scrub(clean);
+    render(clean, own);
 }

@@ -253,6 +253,12 @@ HAL9_API hal9_status hal9_op_undo_run(const struct hal9_op_env *env, const char 
 HAL9_API hal9_status hal9_op_abort(const struct hal9_op_env *env, const char *id,
                                    struct hal9_op_result *ret, struct hal9_error *err);
 
+/* For a run that has nothing to do: ends (superseded) the unfinished operations on these things (canonical names, as step kinds tell them) that have
+ * nothing left to change: killed before their first change, or after their last. One between two changes is left for resume or undo. HAL9_E_BUSY:
+ * another run is at work there. */
+HAL9_API hal9_status hal9_op_tidy(const struct hal9_op_env *env, const struct hal9_strv *names,
+                                  struct hal9_error *err);
+
 /* ---- reading ------------------------------------------------------------------------------------- */
 
 struct hal9_op_step {
