@@ -61,3 +61,13 @@ void wl_copy_resources(const cJSON *args, struct hal9_strv *ret) {
         hal9_strv_add(ret, cJSON_GetStringValue(name));
     }
 }
+
+char *wl_place(const struct hal9_state *state, const char *name) {
+    enum { SUFFIX = 8 };
+    char sha[65];
+    const char *path = state ? hal9_state_path(state) : "";
+    if (!name || strcmp(path, "/var/lib/hal9ops") == 0)
+        return hal9_strdup(name);
+    hal9_sha256_hex(path, strlen(path), sha);
+    return hal9_strf("%s-%.*s", name, SUFFIX, sha);
+}

@@ -150,7 +150,7 @@ hal9_status wl_launch(struct hal9_step_ctx *c, const struct wl_command *command,
                       struct hal9_error *err) {
     const cJSON *args = hal9_step_args(c);
     const cJSON *service = cJSON_GetObjectItemCaseSensitive(args, "service");
-    const char *place = hal9_json_str(args, "place");
+    _cleanup_free_ char *place = wl_place(hal9_step_state(c), hal9_json_str(args, "place"));
     _cleanup_(launch_clear) struct launch l = {.c = c,
                                                .command = command,
                                                .index = index,

@@ -123,13 +123,14 @@ static hal9_status count_started(struct hal9_step_ctx *c, cJSON *observed, size_
 }
 
 /* A service runs when any process of it does, whoever started it. */
-static hal9_status look_at_service(const cJSON *args, cJSON *observed, bool *ret_running,
-                                   struct hal9_error *err) {
+static hal9_status look_at_service(const struct hal9_step_ctx *c, cJSON *observed,
+                                   bool *ret_running, struct hal9_error *err) {
+    const cJSON *args = hal9_step_args(c);
     _cleanup_(hal9_service_ref_clear) struct hal9_service_ref ref = {0};
     _cleanup_(wl_seen_clear) struct wl_seen seen = {0};
     hal9_status st = hal9_service_ref_parse(service_of(args), &ref, err);
     if (st == HAL9_OK && !ref.place)
-        ref.place = hal9_strdup(hal9_json_str(args, "place"));
+        ref.place = wl_place(hal9_step_state(c), hal9_json_str(args, "place"));
     if (st == HAL9_OK)
         st = hal9_service_procs(&ref, &seen.v, &seen.n, NULL, err);
     if (st != HAL9_OK)
@@ -151,7 +152,7 @@ static hal9_status inspect(struct hal9_step_ctx *c, cJSON **ret_state, struct ha
     hal9_status st = count_started(c, observed, &started, err);
     bool running = started > 0 && started == count_commands(args);
     if (st == HAL9_OK && service_of(args) && !cJSON_GetObjectItemCaseSensitive(observed, "pid"))
-        st = look_at_service(args, observed, &running, err);
+        st = look_at_service(c, observed, &running, err);
     if (st != HAL9_OK)
         return st;
     cJSON_AddBoolToObject(state, "running", running);

@@ -21,6 +21,10 @@ char *wl_port_resource(uint16_t port);
 /* Copies args.resources, the canonical names that an inverted step takes over. */
 void wl_copy_resources(const cJSON *args, struct hal9_strv *ret);
 
+/* Name of the scope or cgroup for what is started from this state directory; fresh, NULL for NULL. Services of the same name that another
+ * site (another state directory) runs on this host have one of their own: else each would take the other's processes for its own. */
+char *wl_place(const struct hal9_state *state, const char *name);
+
 /* ---- stop-spec.c ------------------------------------------------------------------------------ */
 
 /* Adds signal, grace_ms, kill, kill_grace_ms; stop NULL: the defaults. */

@@ -1,4 +1,5 @@
 /* A place for a service that outlives the session or cron job that started it: a transient systemd scope, or a cgroup of its own. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +11,13 @@
 #include "sys/fault.h"
 #include "sys/linux/socket-internal.h"
 
-enum { BUS_TIMEOUT_MS = 10000, MOVE_TIMEOUT_MS = 5000, LOOK_AGAIN_MS = 10, DEPTH_MAX = 16 };
+enum {
+    BUS_TIMEOUT_MS = 10000,
+    MOVE_TIMEOUT_MS = 5000,
+    LOOK_AGAIN_MS = 10,
+    DEPTH_MAX = 16,
+    MOVE_TRIES = 5
+};
 
 /* What may stand in names of units and folders; the rest as \xHH (systemd-escape(1)). */
 static char *escape(const char *name) {
@@ -81,14 +88,38 @@ static hal9_status write_pid(const char *dir, pid_t pid, struct hal9_error *err)
     return HAL9_OK;
 }
 
+/* Removes the places of services that have ended; the kernel refuses where a process lives. */
+static void sweep(const char *mount) {
+    _cleanup_free_ char *path = hal9_path_join(mount, "hal9ops");
+    DIR *dir = opendir(path);
+    if (!dir)
+        return;
+    struct dirent *entry;
+    while ((entry = readdir(dir)))
+        if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+            unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR);
+    closedir(dir);
+}
+
 static hal9_status move_to_cgroup(const char *name, pid_t pid, struct hal9_error *err) {
     _cleanup_free_ char *mount = hal9_cgroup_mount();
     if (!mount)
         return hal9_error_set(err, HAL9_E_UNSUPPORTED, "no cgroup2 tree is mounted");
     _cleanup_free_ char *escaped = escape(name);
     _cleanup_free_ char *dir = hal9_strf("%s/hal9ops/%s", mount, escaped);
-    hal9_status status = hal9_dir_make(dir, 0755, err);
-    return status == HAL9_OK ? write_pid(dir, pid, err) : status;
+    hal9_status status = HAL9_E_NOT_FOUND;
+    /* another's sweep may take the folder away between the two */
+    for (int i = 0; i < MOVE_TRIES && status == HAL9_E_NOT_FOUND; i++) {
+        _cleanup_error_ struct hal9_error told = {0};
+        status = hal9_dir_make(dir, 0755, &told);
+        if (status == HAL9_OK)
+            status = write_pid(dir, pid, &told);
+        if (status != HAL9_OK && (status != HAL9_E_NOT_FOUND || i + 1 == MOVE_TRIES))
+            hal9_error_move(err, &told);
+    }
+    if (status == HAL9_OK)
+        sweep(mount);
+    return status;
 }
 
 /* Where a scope's folder may be, below each cgroup tree: of the system's manager, of this user's. */
