@@ -47,11 +47,10 @@ const char *hal9_service_word(const struct hal9_service_ref *s) {
     return s && s->name ? s->name : "the service";
 }
 
-/* Whether a process that can't be looked into may be the service by what everybody sees of it: its name and arguments. Else
- * one root process out of sight would keep every stopped service from being told as stopped. */
-static bool is_plausible(const struct hal9_service_ref *s, const struct hal9_proc *p) {
-    const char *slash = s->identity.exe ? strrchr(s->identity.exe, '/') : NULL;
-    const char *name = slash ? slash + 1 : s->identity.exe;
+/* Else one root process out of sight would keep every stopped service from being told as stopped. */
+bool hal9_identity_plausible(const struct hal9_identity *want, const struct hal9_proc *p) {
+    const char *slash = want->exe ? strrchr(want->exe, '/') : NULL;
+    const char *name = slash ? slash + 1 : want->exe;
     if (!name || (p->comm && strncmp(p->comm, name, 15) == 0))
         return true;
     for (size_t i = 0; i < p->argv.n; i++)
@@ -67,8 +66,8 @@ struct hidden {
 
 static int find_hidden(const struct hal9_proc *p, void *data) {
     struct hidden *h = data;
-    h->found =
-        hal9_service_is(h->service, p) == HAL9_SERVICE_CANT_TELL && is_plausible(h->service, p);
+    h->found = hal9_service_is(h->service, p) == HAL9_SERVICE_CANT_TELL &&
+               hal9_identity_plausible(&h->service->identity, p);
     return h->found;
 }
 

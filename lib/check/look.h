@@ -60,6 +60,9 @@ bool hal9_service_known(const struct hal9_service_ref *service);
 /* What to call it: its name, or "the service". */
 const char *hal9_service_word(const struct hal9_service_ref *service);
 
+/* Whether a process that can't be looked into may be the wanted one by what everybody sees of it: its name and arguments. */
+bool hal9_identity_plausible(const struct hal9_identity *want, const struct hal9_proc *p);
+
 /* Whether a process of the service runs. */
 enum hal9_running { HAL9_RUNS_NOT, HAL9_RUNS, HAL9_RUNS_HIDDEN };
 /* *ret_who (fresh) names the first: "hal9-server (pid 4711)"; its facts are added to evidence (NULL-able). */

@@ -92,7 +92,7 @@ static int visit(const struct hal9_proc *p, void *data) {
         return 0;
     if (!hal9_identity_empty(&s->identity)) {
         const enum hal9_match m = hal9_identity_match(&s->identity, p);
-        s->hidden += m == HAL9_CANT_TELL;
+        s->hidden += m == HAL9_CANT_TELL && hal9_identity_plausible(&s->identity, p);
         if (m != HAL9_MATCH)
             return 0;
     }
