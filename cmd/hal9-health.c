@@ -45,6 +45,13 @@ static void clear(struct asked *a) {
     hal9_upstream_clear(&a->upstream);
 }
 
+static bool has_check(const struct asked *a, const char *name) {
+    for (size_t i = 0; i < a->checks.n; i++)
+        if (hal9_streq(((const struct hal9_check *)a->checks.v[i])->name, name))
+            return true;
+    return false;
+}
+
 /* A service's name, or else a check such as disk:/ or http://... */
 static int take_operands(struct asked *a) {
     for (size_t i = 0; i < cli.operands.n; i++) {
@@ -62,6 +69,10 @@ static int take_operands(struct asked *a) {
         }
         if (hal9_check_parse_word(word, &c, &err) != HAL9_OK)
             return cli_error(&err);
+        if (has_check(a, c->name)) {
+            hal9_check_free(c);
+            continue;
+        }
         *HAL9_APPEND(a->checks.v, a->checks.n, a->checks.cap) = c;
     }
     return CLI_HOLDS;
@@ -115,6 +126,7 @@ static void tell_check(const struct hal9_verdict *v, const struct hal9_check_job
     hal9_json_add_str(r, "reason", j->result.reason);
     hal9_json_add_str(r, "value", j->result.value);
     hal9_json_add_str(r, "unit", j->result.unit);
+    cJSON_AddBoolToObject(r, "critical", hal9_health_critical(j->check));
     cJSON_AddNumberToObject(r, "ms", (double)j->result.us / 1000.0);
     if (j->result.evidence)
         cJSON_AddItemToObject(r, "evidence", cJSON_Duplicate(j->result.evidence, true));
