@@ -51,6 +51,7 @@ struct hal9_http_response {
     int64_t connect_us;
     enum hal9_http_failure failure; /* set with an error, too */
 };
+/* Frees what it holds and zeroes it. */
 HAL9_API void hal9_http_response_clear(struct hal9_http_response *r);
 HAL9_API const char *hal9_http_header(const struct hal9_http_response *r,
                                       const char *name); /* NULL when missing; borrowed */
@@ -76,6 +77,7 @@ HAL9_API hal9_status hal9_http(const struct hal9_http_request *q, int cancel_fd,
 /* Many at once in a libuv loop. */
 struct hal9_http_pool;
 struct hal9_http_call;
+/* A pool in a loop that outlives it. HAL9_E_UNSUPPORTED: libcurl can't be opened here. */
 HAL9_API hal9_status hal9_http_pool_new(struct uv_loop_s *loop, struct hal9_http_pool **ret,
                                         struct hal9_error *err);
 /* done is called once from the loop, unless cancelled; r and e are borrowed (e->code HAL9_OK: an answer). */
@@ -137,6 +139,7 @@ struct hal9_breaker_opts {
 };
 HAL9_API struct hal9_breaker *hal9_breaker_new(const struct hal9_breaker_opts *o);
 HAL9_API void hal9_breaker_free(struct hal9_breaker *b); /* NULL is allowed */
+/* How it stands now: an open one whose cool-down is over is half open. */
 HAL9_API enum hal9_breaker_mode hal9_breaker_mode(struct hal9_breaker *b);
 /* Whether a request may go now. While it is half-open the first that asks is the trial, and all others wait for another cool-down, unless it
  * is told before. *ret_wait_ms (NULL-able): how long the peer is left alone. */
@@ -158,6 +161,7 @@ struct hal9_unit {
     struct hal9_strv triggered_by; /* sockets that would start it again */
     struct hal9_strv required_by;  /* what stops with it: RequiredBy, BoundBy, ConsistsOf */
 };
+/* Whether systemd is this host's PID 1. */
 HAL9_API bool hal9_systemd_running(void);
 /* HAL9_E_NOT_FOUND: not loaded; HAL9_E_UNSUPPORTED: no systemd here. */
 HAL9_API hal9_status hal9_systemd_show(const char *unit, struct hal9_unit *ret,
