@@ -48,6 +48,25 @@ static char *spaced(const char *word) {
     return s;
 }
 
+/* "(pid 4711" of the reason goes on with what the evidence knows of that process: since when, of which unit. */
+static char *with_evidence(const char *reason, const cJSON *evidence) {
+    const char *unit = hal9_json_str(evidence, "unit"),
+               *started = hal9_json_str(evidence, "started"), *at;
+    _cleanup_free_ char *pid =
+        hal9_strf("(pid %lld)", (long long)hal9_json_int(evidence, "pid", -1));
+    char clock[16] = "";
+    int64_t ms;
+
+    at = strstr(reason, pid);
+    if (!at || (!unit && !started))
+        return hal9_strdup(reason);
+    if (started && hal9_time_parse(started, &ms, NULL) == HAL9_OK)
+        hal9_time_clock(ms, clock);
+    at += strlen(pid) - 1;
+    return hal9_strf("%.*s%s%s%s%s%s", (int)(at - reason), reason, clock[0] ? ", since " : "",
+                     clock, unit ? ", unit " : "", unit ? unit : "", at);
+}
+
 static void render_verdict(const cJSON *r) {
     const char *service = hal9_json_str(r, "service"), *state = hal9_json_str(r, "state"),
                *reason = hal9_json_str(r, "reason");
@@ -64,8 +83,12 @@ static void render_verdict(const cJSON *r) {
         return;
     }
     printf("  %s\n", cause);
-    if (reason && *reason)
-        printf("    %s\n", reason);
+    if (reason && *reason) {
+        _cleanup_free_ char *words =
+            with_evidence(reason, cJSON_GetObjectItemCaseSensitive(r, "evidence"));
+
+        printf("    %s\n", words);
+    }
     cJSON_ArrayForEach(b, blocked) if (cJSON_IsString(b))
         printf("    waits for %s, which is not healthy\n", b->valuestring);
 }

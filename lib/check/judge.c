@@ -111,6 +111,14 @@ static char *explain_hidden(const struct hal9_look *l, uint16_t port) {
     return hal9_strf("the listener of %u belongs to no process that can be seen here", port);
 }
 
+/* A stranger with the service's own name is told by its path, or the words would say that X is not X. */
+static char *who_else(const struct hal9_service_ref *service, const struct hal9_proc *p) {
+    _cleanup_free_ char *name = hal9_proc_name(p);
+    if (service && p->exe && hal9_streq(name, service->name))
+        return hal9_strf("%s (pid %d)", p->exe, (int)p->id.pid);
+    return hal9_proc_who(p);
+}
+
 static void judge_listener(const struct hal9_look *l, size_t index,
                            const struct hal9_service_ref *service, struct hal9_owner_view *ret) {
     const struct hal9_proc *best = NULL;
@@ -137,7 +145,7 @@ static void judge_listener(const struct hal9_look *l, size_t index,
     }
     hal9_proc_copy(&ret->proc, best);
     ret->has_proc = true;
-    ret->who = hal9_proc_who(best);
+    ret->who = who_else(service, best);
 }
 
 /* Keeps the worse of two listeners; *have is the one so far. */
