@@ -17,6 +17,8 @@ void cli_signals(void);
 const struct hal9_observer *cli_observer(void);
 /* Ends a live line on stderr, so that words can follow. */
 void cli_progress_clear(void);
+/* render.c: in a pipe, who speaks, before the first words of a tool. */
+void cli_own_heading(void);
 /* banner.c */
 void cli_banner(const char *text);
 void cli_banner_due(void);

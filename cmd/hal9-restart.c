@@ -133,7 +133,7 @@ static void tell_to_do(const struct hal9_restart_finding *f) {
     }
 }
 
-/* Says what is found; how many are to be restarted. */
+/* Says what is found; of how many something is to be done. */
 static size_t tell_found(struct job *j) {
     size_t wanted = 0;
 
@@ -145,6 +145,7 @@ static size_t tell_found(struct job *j) {
         } else if (f->answer == HAL9_RESTART_HEALTHY) {
             cli_say("%s is healthy already; nothing done\n", f->service->name);
             hal9_strv_add(&j->told, f->service->name);
+            wanted += f->unfinished && !cli.dry_run;
         } else {
             tell_to_do(f);
             wanted++;
@@ -203,7 +204,7 @@ static int tell_outcome(struct job *j, const struct hal9_op_result *res) {
     for (size_t i = 0; i < j->found.n; i++)
         if (!hal9_strv_has(&j->told, j->found.v[i].service->name))
             tell_end(j, &j->found.v[i], res);
-    if (res->id[0] && j->found.n > 1)
+    if (res->id[0] && res->changed && j->found.n > 1)
         cli_say("Undo: hal9-rollback undo %s\n", shorter(res->id));
     return j->own;
 }

@@ -170,16 +170,19 @@ static void render_problem(const cJSON *r, bool own) {
 }
 
 /* Which tool of the pipe speaks. */
-static void render_heading(const cJSON *r, bool own) {
+static void heading(int now, const char *tool, bool own) {
     static int stage = -1;
-    const char *tool = hal9_json_str(r, "tool");
-    int now = (int)hal9_json_int(r, "stage", 0);
 
-    if (now == stage || cli.quiet)
+    if (!cli.from_stdin || now == stage || cli.quiet)
         return;
     if (!own || stage >= 0)
         printf("%s%s%s\n", cli_style("dim"), tool ? tool : "?", cli_style("off"));
     stage = now;
+}
+
+void cli_own_heading(void) {
+    if (cli.out)
+        heading(hal9_stream_stage(cli.out), cli.command->name, true);
 }
 
 static void render(const cJSON *r, bool own) {
@@ -194,8 +197,7 @@ static void render(const cJSON *r, bool own) {
         return;
     cli_progress_clear();
     cli_banner_due();
-    if (cli.from_stdin)
-        render_heading(r, own);
+    heading((int)hal9_json_int(r, "stage", 0), hal9_json_str(r, "tool"), own);
     if (hal9_streq(kind, "verdict"))
         render_verdict(r);
     else if (hal9_streq(kind, "check"))

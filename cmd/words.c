@@ -89,6 +89,7 @@ void cli_say(const char *fmt, ...) {
         return;
     cli_progress_clear();
     cli_banner_due();
+    cli_own_heading();
     va_start(ap, fmt);
     vprintf(fmt, ap);
     va_end(ap);

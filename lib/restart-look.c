@@ -76,6 +76,25 @@ hal9_status hal9_restart_running(const struct hal9_restart *r, struct hal9_resta
     return HAL9_OK;
 }
 
+/* Whether an operation on the service was begun and has no end, and nobody is at it. */
+static bool has_unfinished(const struct hal9_restart *r, const char *service) {
+    _cleanup_strv_ struct hal9_strv open = {0};
+    _cleanup_free_ char *prefix = hal9_strf("%s/", service);
+    bool found = false;
+
+    if (!r->state || hal9_journal_list_open(r->state, &open, NULL) != HAL9_OK)
+        return false;
+    for (size_t i = 0; i < open.n && !found; i++) {
+        _cleanup_(hal9_op_clear) struct hal9_op op = {0};
+
+        if (hal9_op_load(r->state, open.v[i], &op, NULL) != HAL9_OK || !op.resumable)
+            continue;
+        for (size_t k = 0; k < op.n_steps && !found; k++)
+            found = hal9_startswith(op.steps[k].name, prefix);
+    }
+    return found;
+}
+
 /* Whether it may be left alone: it runs and is healthy. */
 static hal9_status leave_healthy(const struct hal9_restart *r, struct hal9_restart_finding *f,
                                  struct hal9_error *err) {
@@ -88,8 +107,10 @@ static hal9_status leave_healthy(const struct hal9_restart *r, struct hal9_resta
     st = hal9_restart_health(r, f->service, &f->ref, &how, &reason, err);
     if (st != HAL9_OK)
         return st;
-    if (how == HAL9_RESTART_WELL)
+    if (how == HAL9_RESTART_WELL) {
         f->answer = HAL9_RESTART_HEALTHY;
+        f->unfinished = has_unfinished(r, f->service->name);
+    }
     if (how == HAL9_RESTART_ILL)
         f->ill = HAL9_TAKE_PTR(reason);
     if (how != HAL9_RESTART_UNSURE)

@@ -191,9 +191,12 @@ hal9_status hal9_restart_plan_from(const struct hal9_restart *r,
     for (size_t i = 0; i < f->n; i++) {
         struct chain c = {.r = r, .f = &f->v[i], .plan = ret};
 
-        if (f->v[i].answer != HAL9_RESTART_TO_DO)
+        if (f->v[i].unfinished)
+            add_start(&c);
+        else if (f->v[i].answer == HAL9_RESTART_TO_DO)
+            add_chain(&c);
+        else
             continue;
-        add_chain(&c);
         all_down &= !f->v[i].running;
         hal9_strv_add(&services, f->v[i].service->name);
     }

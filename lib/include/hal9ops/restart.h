@@ -47,6 +47,7 @@ struct hal9_restart_finding {
     struct hal9_service_ref ref;
     enum hal9_restart_answer answer;
     bool running;
+    bool unfinished;           /* HEALTHY, but an earlier operation on it has no end */
     bool socket_unit;          /* systemd itself has the port for it */
     pid_t pid;                 /* the first of its processes; 0: none */
     char *words;               /* "hal9-server is running (pid 12, since 02:51)" */
@@ -72,7 +73,8 @@ HAL9_API hal9_status hal9_restart_look(const struct hal9_restart *r,
 /*
  * The plan, for each service in the order of its dependencies, independent ones side by side:
  * preflight -> stop (when it runs) -> port free -> start -> gate. Steps are named SERVICE/preflight, SERVICE/stop, SERVICE/port-8080, SERVICE/start,
- * SERVICE/gate. The first refusal is the error, unless leave_refused.
+ * SERVICE/gate. The first refusal is the error, unless leave_refused. A healthy one with an unfinished operation has a start that is so already: that
+ * settles the operation and does nothing else.
  */
 HAL9_API hal9_status hal9_restart_plan(const struct hal9_restart *r, struct hal9_plan *ret,
                                        struct hal9_error *err);
