@@ -1,7 +1,9 @@
 #!/usr/bin/env bats
 # Units of a real systemd: stopped, started again by undo, known as supervisors; services in scopes.
 
-bats_require_minimum_version 1.5.0
+# shellcheck disable=SC2154 # set by the helpers
+
+load common
 
 box() {
   "$HAL9_SRC/tests/real/systemd-box.sh" "$@"
@@ -45,6 +47,8 @@ start_box() {
 setup() {
   [ -z "$missing" ] || skip "needs $missing"
 }
+
+teardown() { :; }
 
 teardown_file() {
   [ -z "$box_pid" ] || box stop "$box_pid"
