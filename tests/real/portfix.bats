@@ -169,7 +169,7 @@ setup() { portfix_setup; }
   start_fixture layer9-server --port "$port"
   free hal9-server -o json >"$TEST_DIR/records"
   [ "$(jq -r 'select(.kind == "holder") | .answer' "$TEST_DIR/records" | tr '\n' ' ')" = "other released " ]
-  [ "$(jq -r 'select(.kind == "operation") | .state' "$TEST_DIR/records")" = done ]
+  [ "$(jq -r 'select(.kind == "operation") | .state' "$TEST_DIR/records")" = "done" ]
   [ "$(jq -r 'select(.kind == "end") | "\(.passed) \(.failed) \(.exit)"' "$TEST_DIR/records")" = "1 0 0" ]
   [ "$(jq -c 'select(.kind == "begin") | .ports' "$TEST_DIR/records")" = "[\"$port\"]" ]
 }
@@ -287,6 +287,7 @@ setup() { portfix_setup; }
 @test "the owner that takes the port the moment it is free is no second thief" {
   start_fixture layer9-server --port "$port"
   thief=$fixture_pid
+  # shellcheck disable=SC2016 # the inner shell's own
   start_in_background "$TEST_DIR/waiting.log" bash -c '
     "$HAL9_FIXTURES/wait-pid" "$1"; exec "$HAL9_FIXTURES/hal9-server" --port "$2"' - "$thief" "$port"
   run hal9-portfix hal9-server --settle 1s -o text
