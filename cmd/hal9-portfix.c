@@ -274,9 +274,7 @@ static void tell_outcome(struct hal9_port_findings *all, const struct hal9_op_re
             cli_next("hal9-restart %s", f->owner->name);
     }
     tell(all);
-    for (size_t i = 0; i < all->n; i++)
-        if (all->v[i].next && all->v[i].answer != HAL9_PORT_OTHER)
-            cli_next("%s", all->v[i].next);
+    next_steps(all);
 }
 
 static int outcome(const struct hal9_port_findings *after, const struct hal9_op_result *res) {
@@ -330,8 +328,8 @@ static void tidy(const struct hal9_port_findings *f) {
     _cleanup_strv_ struct hal9_strv names = {0};
 
     for (size_t i = 0; i < f->n; i++) {
-        hal9_strv_take(&names, hal9_strf("port:%llu/%u%s", (unsigned long long)hal9_sock_netns(),
-                                         f->v[i].port, f->v[i].proto == HAL9_UDP ? "/udp" : ""));
+        hal9_strv_take(&names, hal9_strf("port:%llu/%u", (unsigned long long)hal9_sock_netns(),
+                                         f->v[i].port));
         if (f->v[i].owner)
             hal9_strv_take(&names, hal9_strf("service:%s", f->v[i].owner->name));
     }
@@ -382,12 +380,14 @@ static int run_ports(void) {
 
 /* ---- in a pipe */
 
-/* Worse than nothing found: a verdict that can't be acted on although it is for this host. */
+/* A conflict that can't be acted on is not known to be over. */
 static int take_verdict(const struct hal9_verdict_in *v) {
     const struct hal9_service *s;
 
-    if (!hal9_streq(v->cause, "port_conflict") || !cli_verdict_counts(v, me.max_age_ms))
+    if (!hal9_streq(v->cause, "port_conflict"))
         return CLI_HOLDS;
+    if (!cli_verdict_counts(v, me.max_age_ms))
+        return CLI_UNKNOWN;
     s = hal9_config_service(cli.config, v->service);
     if (!s || s->ports.n == 0) {
         cli_warn("%s: %s; nothing done for it", v->service,

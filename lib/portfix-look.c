@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hal9ops/net.h"
 #include "portfix-internal.h"
 
 #define RANGE_TOLD 16 /* of a longer range only the ports that are held are told */
@@ -133,14 +134,26 @@ static char *addresses(const struct hal9_port_finding *f, const struct hal9_port
     return hal9_strv_join(&all, ", ");
 }
 
-/* The unit that would be stopped; a first look asks nobody. */
-static void find_unit(const struct look *l, struct hal9_port_holder *h) {
+/* The unit that would be stopped. One that is stopped already has left the process behind: signals, then. */
+static char *unit_to_stop(const struct hal9_proc *p) {
     _cleanup_free_ char *why = NULL;
+    _cleanup_free_ char *name = hal9_holder_unit(p, &why);
+    struct hal9_unit u = {0};
 
+    if (!name || hal9_systemd_show(name, &u, NULL) != HAL9_OK)
+        return NULL;
+    bool over = hal9_streq(u.active, "inactive") || hal9_streq(u.active, "failed");
+
+    hal9_unit_clear(&u);
+    return over ? NULL : HAL9_TAKE_PTR(name);
+}
+
+/* A first look asks nobody. */
+static void find_unit(const struct look *l, struct hal9_port_holder *h) {
     if (!h->proc.unit)
         return;
     if (l->depth == HAL9_HOLDERS_ALL && portfix_wrong(h))
-        h->unit = hal9_holder_unit(&h->proc, &why);
+        h->unit = unit_to_stop(&h->proc);
     else if (!hal9_startswith(h->proc.unit, "user@"))
         h->unit = hal9_strdup(h->proc.unit);
 }

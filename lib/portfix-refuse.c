@@ -95,21 +95,14 @@ static void ask(struct portfix_job *j, const struct hal9_port_findings *f) {
         }
 }
 
-/* Nobody is asked when something else forbids it all the same. */
-static bool is_hopeless(const struct hal9_port_findings *f) {
-    for (size_t i = 0; i < f->n; i++)
-        if (f->v[i].answer == HAL9_PORT_HIDDEN || f->v[i].hidden ||
-            (f->v[i].refusal && !f->v[i].guard))
-            return true;
-    return false;
-}
-
-static hal9_status refused(const struct hal9_port_findings *f, struct hal9_error *err) {
+/* The refusals, those that a guard lifts or the others. */
+static hal9_status refused(const struct hal9_port_findings *f, bool liftable,
+                           struct hal9_error *err) {
     const struct hal9_port_finding *first = NULL;
     size_t n = 0;
 
     for (size_t i = 0; i < f->n; i++) {
-        if (!f->v[i].refusal)
+        if (!f->v[i].refusal || (f->v[i].guard != NULL) != liftable)
             continue;
         first = first ? first : &f->v[i];
         n++;
@@ -139,13 +132,18 @@ static hal9_status hidden(const struct hal9_port_findings *f, struct hal9_error 
     return HAL9_OK;
 }
 
+/* Nobody is asked when something else forbids it all the same. */
 hal9_status portfix_permit(struct portfix_job *j, struct hal9_port_findings *f,
                            struct hal9_error *err) {
-    portfix_refuse(f, j);
-    if (!is_hopeless(f))
-        ask(j, f);
-    portfix_refuse(f, j);
-    hal9_status st = refused(f, err);
+    hal9_status st;
 
-    return st == HAL9_OK ? hidden(f, err) : st;
+    portfix_refuse(f, j);
+    st = refused(f, false, err);
+    if (st == HAL9_OK)
+        st = hidden(f, err);
+    if (st != HAL9_OK)
+        return st;
+    ask(j, f);
+    portfix_refuse(f, j);
+    return refused(f, true, err);
 }
