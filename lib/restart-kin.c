@@ -94,11 +94,15 @@ hal9_status hal9_restart_kin(const struct hal9_restart *r, struct hal9_restart_f
                              const struct hal9_proc *procs, size_t n, bool *ret_narrowed,
                              struct hal9_error *err) {
     _cleanup_free_ bool *own = hal9_alloc(n + 1);
-    const struct hal9_service *other = NULL, *same = NULL;
+    const struct hal9_service *same = NULL;
     const struct hal9_proc *disputed = NULL;
     bool started = false, by_start = true;
 
+    *ret_narrowed = false;
+    if (!procs)
+        return HAL9_OK;
     for (size_t i = 0; i < n; i++) {
+        const struct hal9_service *other = NULL;
         enum claim mine = claim_of(f->service, &f->ref, &procs[i]), theirs = NO_CLAIM;
         hal9_status st =
             mine == BY_START ? HAL9_OK : rival(r, f->service, &procs[i], &theirs, &other, err);
@@ -108,9 +112,9 @@ hal9_status hal9_restart_kin(const struct hal9_restart *r, struct hal9_restart_f
         own[i] = mine > theirs;
         started |= own[i] && mine == BY_START;
         by_start &= !own[i] || mine == BY_START;
-        if (theirs != NO_CLAIM && !own[i])
+        if (other && !own[i])
             same = other;
-        if (theirs != NO_CLAIM && mine == theirs)
+        if (other && mine == theirs)
             disputed = &procs[i];
     }
     *ret_narrowed = same;
