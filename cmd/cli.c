@@ -134,10 +134,10 @@ bool cli_start(const struct cli_command *command, int argc, char **argv, int *re
                                      .fd = STDOUT_FILENO,
                                      .buffered_pass = true};
 
-        if (cli.text) {
+        if (cli.text || cli.form)
             o.fd = -1;
+        if (cli.text)
             o.sink = render_sink;
-        }
         cli.out = hal9_stream_new(&o);
         return true;
     }
@@ -166,6 +166,7 @@ int cli_finish(int code) {
     hal9_strv_free(&cli.operands);
     hal9_strv_free(&cli.force);
     free(cli.headline);
+    free(cli.trouble);
     fflush(stdout);
     return code;
 }

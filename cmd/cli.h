@@ -63,6 +63,8 @@ struct cli {
     bool from_stdin; /* an operand was - */
     bool text;       /* words instead of records on stdout */
     bool json_told;  /* -o json was given */
+    /* One of the command's own outputs, which is written at the end and all that stdout carries; NULL: words or records. */
+    const char *form;
     bool colour;
     bool terminal;  /* stdout is one */
     unsigned width; /* of the terminal; 80 where there is none */
@@ -78,6 +80,7 @@ struct cli {
     struct hal9_cancel cancel;
     struct hal9_strv next; /* what to do next, in order */
     char *headline;        /* big letters for the banner */
+    char *trouble;         /* the first error that was told, or NULL */
 };
 extern struct cli cli;
 

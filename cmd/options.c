@@ -65,6 +65,19 @@ static void print_wrapped(const char *text, int at, int indent) {
     printf("\n");
 }
 
+/* --output knows the command's own forms, too. */
+static char *describe(const struct poptOption *o) {
+    struct hal9_buf b = {0};
+
+    if (o->arg != &cli.output_option || !cli.command->outputs)
+        return hal9_strdup(o->descrip ? o->descrip : "");
+    hal9_buf_puts(&b, "text, json");
+    for (const char *const *form = cli.command->outputs; *form; form++)
+        hal9_buf_printf(&b, "%s%s", form[1] ? ", " : " or ", *form);
+    hal9_buf_printf(&b, "%s", strchr(o->descrip, ';'));
+    return hal9_buf_take(&b);
+}
+
 static void print_options(const struct poptOption *options) {
     for (const struct poptOption *o = options; o && !is_end(o); o++) {
         if (o->argInfo & POPT_ARGFLAG_DOC_HIDDEN)
@@ -76,7 +89,9 @@ static void print_options(const struct poptOption *options) {
             n = 0;
         }
         printf("%*s", 26 - n, "");
-        print_wrapped(o->descrip ? o->descrip : "", 26, 26);
+        _cleanup_free_ char *text = describe(o);
+
+        print_wrapped(text, 26, 26);
     }
 }
 

@@ -82,7 +82,7 @@ static void render_verdict(const cJSON *r) {
         printf("  %s\n", reason ? reason : "");
         return;
     }
-    printf("  %s\n", cause);
+    printf("%s%s\n", *cause ? "  " : "", cause);
     if (reason && *reason) {
         _cleanup_free_ char *words =
             with_evidence(reason, cJSON_GetObjectItemCaseSensitive(r, "evidence"));

@@ -31,7 +31,8 @@ static int output(void) {
         words[n++] = *o;
     if (cli.output_option && one_of("output", cli.output_option, words, n, &at) != CLI_HOLDS)
         return CLI_USAGE;
-    cli.text = at != 1;
+    cli.text = at == 0;
+    cli.form = at > 1 ? words[at] : NULL;
     cli.json_told = cli.output_option && at == 1;
     return CLI_HOLDS;
 }

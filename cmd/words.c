@@ -41,15 +41,24 @@ int cli_exit_code(const struct hal9_error *err) {
     }
 }
 
+/* "hal9.yaml:7:12: what is wrong" */
+static char *error_text(const struct hal9_error *err) {
+    const char *message = err->message ? err->message : hal9_status_name(err->code);
+
+    if (!err->file)
+        return hal9_strdup(message);
+    return err->line ? hal9_strf("%s:%u:%u: %s", err->file, err->line, err->col, message)
+                     : hal9_strf("%s: %s", err->file, message);
+}
+
 int cli_error(const struct hal9_error *err) {
+    _cleanup_free_ char *text = error_text(err);
+
     cli_progress_clear();
     fflush(stdout);
-    fprintf(stderr, "%s: ", cli.command->name);
-    if (err->file && err->line)
-        fprintf(stderr, "%s:%u:%u: ", err->file, err->line, err->col);
-    else if (err->file)
-        fprintf(stderr, "%s: ", err->file);
-    fprintf(stderr, "%s\n", err->message ? err->message : hal9_status_name(err->code));
+    fprintf(stderr, "%s: %s\n", cli.command->name, text);
+    if (!cli.trouble)
+        cli.trouble = HAL9_TAKE_PTR(text);
     if (err->hint)
         fprintf(stderr, "  %s\n", err->hint);
     if (cli.out && !cli.text)
