@@ -92,9 +92,9 @@ HAL9_API void hal9_http_pool_free(struct hal9_http_pool *p);
 
 /* ---- again, and not again -------------------------------------------------------------------------- */
 
+enum hal9_http_class { HAL9_HTTP_DONE, HAL9_HTTP_LATER, HAL9_HTTP_FINAL };
 /* What there is to do about an exchange: nothing, it is done (2xx); try again later (no answer, 408, 425, 429, 5xx); or never, the
  * peer will not have it (all else). status and r as hal9_http() left them. */
-enum hal9_http_class { HAL9_HTTP_DONE, HAL9_HTTP_LATER, HAL9_HTTP_FINAL };
 HAL9_API enum hal9_http_class hal9_http_classify(hal9_status status,
                                                  const struct hal9_http_response *r);
 /* How long the peer asks to be left alone (Retry-After, RFC 9110 10.2.3: seconds or a date), in ms from now; -1: it doesn't say. */
@@ -137,6 +137,7 @@ struct hal9_breaker_opts {
     void (*save)(void *data, const struct hal9_breaker_state *s); /* only when it has changed */
     void *data;
 };
+/* Copies the options; data is borrowed. Asking for the mode changes nothing. */
 HAL9_API struct hal9_breaker *hal9_breaker_new(const struct hal9_breaker_opts *o);
 HAL9_API void hal9_breaker_free(struct hal9_breaker *b); /* NULL is allowed */
 /* How it stands now: an open one whose cool-down is over is half open. */

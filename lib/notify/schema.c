@@ -42,6 +42,10 @@ static const struct hal9_schema webhook_schema = {
 };
 
 static const struct hal9_field fields[] = {
+    {.key = "name",
+     .type = HAL9_T_STRING,
+     .offset = AT(name),
+     .doc = "what records and messages call it"},
     {.key = "pagerduty",
      .type = HAL9_T_PTR,
      .offset = AT(pagerduty),
@@ -62,14 +66,6 @@ static const struct hal9_field fields[] = {
      .doc = "failing, degraded, unknown, recovered, operation; default: failing and recovered"},
     {0},
 };
-
-const char *hal9_notify_kind(const struct hal9_notify_spec *n) {
-    if (n->pagerduty)
-        return "pagerduty";
-    if (n->webhook)
-        return "webhook";
-    return n->command.n > 0 ? "command" : NULL;
-}
 
 static void check_events(struct hal9_decoder *d, const struct hal9_node *n,
                          const struct hal9_notify_spec *s) {
