@@ -166,7 +166,9 @@ static void tell_failed(struct job *j, const struct hal9_restart_finding *f,
     cli_headline("%s is down", f->service->name);
     cli_next("hal9-health %s -v", f->service->name);
     cli_next("hal9-rollback show %s", shorter(res->id));
-    if (f->ref.log_path)
+    if (f->ref.unit)
+        cli_next("journalctl -u %s -n 50", f->ref.unit);
+    else if (f->ref.log_path)
         cli_next("less +G %s", f->ref.log_path);
     if (f->running && f->end == HAL9_RESTART_HAS_FAILED)
         cli_next("hal9-rollback undo %s", shorter(res->id));

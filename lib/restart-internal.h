@@ -7,6 +7,8 @@
 /* restart-ready.c: whether what `run` names is there: program, folder, user. HAL9_E_REFUSED with the
  * key and its place; HAL9_E_CONFIG and HAL9_E_UNSUPPORTED for what can't be started at all. */
 hal9_status hal9_restart_can_start(const struct hal9_service *s, struct hal9_error *err);
+/* HAL9_E_UNSUPPORTED when it runs and would have to be drained first. */
+hal9_status hal9_restart_can_stop(const struct hal9_restart_finding *f, struct hal9_error *err);
 hal9_status hal9_restart_ready(const struct hal9_service *s, struct hal9_error *err);
 /* Asks systemd about its unit, where it is one: refused when there is none; sets running. */
 hal9_status hal9_restart_unit(struct hal9_restart_finding *f, struct hal9_error *err);

@@ -177,7 +177,9 @@ static hal9_status look_one(const struct hal9_restart *r, const struct hal9_rest
         st = leave_healthy(r, f, err);
     if (st != HAL9_OK || f->answer == HAL9_RESTART_HEALTHY)
         return st;
-    st = hal9_restart_ready(f->service, err);
+    st = hal9_restart_can_stop(f, err);
+    if (st == HAL9_OK)
+        st = hal9_restart_ready(f->service, err);
     if (st == HAL9_OK)
         st = hal9_restart_ports_ours(f, err);
     return st == HAL9_OK ? dependencies(r, all, f, err) : st;

@@ -100,17 +100,30 @@ static const struct hal9_op_step *deciding(const struct hal9_op *op, const char 
     return last;
 }
 
+/* What a failed gate leaves behind. */
+static char *left_words(const struct hal9_restart_finding *f) {
+    const struct hal9_release_spec *release = f->service->release;
+    struct hal9_buf words = {0};
+
+    if (f->running)
+        hal9_buf_puts(&words, "; it is left running");
+    if (f->pid > 0)
+        hal9_buf_printf(&words, " (pid %d) for a look", (int)f->pid);
+    if (release && hal9_streq(release->revert, "changed"))
+        hal9_buf_printf(&words, "; release %s stays as it is", release->current);
+    return hal9_buf_take(&words);
+}
+
 static void tell_failed(struct hal9_restart_finding *f, const struct hal9_op_step *s) {
-    const char *name = f->service->name, *what = meaning(s->kind);
-    _cleanup_free_ char *left = NULL;
+    const char *what = meaning(s->kind);
+    _cleanup_free_ char *left =
+        hal9_streq(s->kind, "health.gate") ? left_words(f) : hal9_strdup("");
 
     if (hal9_streq(s->kind, "exec.preflight") && !f->running)
         what = "was not started: the check of its configuration failed";
-    if (hal9_streq(s->kind, "health.gate") && f->running)
-        left = hal9_strf("; it is left running (pid %d) for a look", (int)f->pid);
     f->end = HAL9_RESTART_HAS_FAILED;
-    f->end_words = hal9_strf("%s %s%s%s%s", name, what, s->reason ? ": " : "",
-                             s->reason ? s->reason : "", left ? left : "");
+    f->end_words = hal9_strf("%s %s%s%s%s", f->service->name, what, s->reason ? ": " : "",
+                             s->reason ? s->reason : "", left);
 }
 
 static void tell_well(const struct hal9_restart *r, struct hal9_restart_finding *f, bool gated) {

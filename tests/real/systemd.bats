@@ -5,6 +5,8 @@
 
 load common
 
+bats_require_minimum_version 1.5.0
+
 box() {
   "$HAL9_SRC/tests/real/systemd-box.sh" "$@"
 }
@@ -40,7 +42,7 @@ start_box() {
   # A run of its own has a tree of its own: what it copies and systemd writes stays out of the cache.
   root=$(mktemp -d "${TMPDIR:-/tmp}/hal9ops-box.XXXXXX")
   cp -a "$cached/." "$root/"
-  take_along "$HAL9_BIN/tests/unit/test-workload-unit"
+  take_along "$HAL9_BIN/tests/unit/test-workload-unit" "$HAL9_BIN/hal9-restart" "$HAL9_BIN/hal9-rollback"
   box_pid=$(box boot "$root") || missing="a host that lets systemd boot in namespaces"
 }
 
@@ -64,4 +66,58 @@ in_box() {
   echo "$output"
   [ "$status" -eq 0 ]
   [[ $output != *"needs systemd"* ]]
+}
+
+# unit NAME LINE… : a unit file in the box.
+unit() {
+  printf '%s\n' "${@:2}" >"$root/etc/systemd/system/$1"
+}
+
+restart() {
+  in_box env HAL9OPS_CONFIG=/hal9/hal9.yaml /hal9/hal9-restart -o text "$@"
+}
+
+active_since() {
+  in_box systemctl show -P ActiveEnterTimestampMonotonic "$1"
+}
+
+@test "hal9-restart: units that serve, that are done, that systemd holds the port for, that are not there" {
+  port=$(in_box /hal9/fixtures/hold-port --port 0 --probe)
+  sock=$(in_box /hal9/fixtures/hold-port --port 0 --probe)
+  [ "$port" != "$sock" ]
+  unit hal9-web.service '[Service]' "ExecStart=/hal9/fixtures/hal9-server --port $port"
+  unit hal9-once.service '[Service]' Type=oneshot RemainAfterExit=yes ExecStart=/bin/true
+  unit hal9-sock.socket '[Socket]' "ListenStream=127.0.0.1:$sock"
+  unit hal9-sock.service '[Service]' 'ExecStart=/bin/sleep 1000'
+  cat >"$root/hal9/hal9.yaml" <<YAML
+hal9: 1
+services:
+  web: {port: $port, run: {systemd: hal9-web.service}, gate: {within: 10s}}
+  once: {run: {systemd: hal9-once.service}}
+  sock: {port: $sock, run: {systemd: hal9-sock.service}}
+  gone: {run: {systemd: hal9-gone.service}}
+YAML
+  in_box systemctl daemon-reload
+  run -0 restart web
+  [[ $output == *"start unit hal9-web.service"*"web is healthy (pid "* ]]
+  before=$(active_since hal9-web.service)
+  run -0 restart web
+  [[ $output == *"stop unit hal9-web.service"* ]]
+  [ "$(active_since hal9-web.service)" -gt "$before" ]
+  run -0 restart --if-down web
+  [ "$output" = "web is healthy already; nothing done" ]
+  run -4 restart once
+  before=$(active_since hal9-once.service)
+  run -4 restart once
+  [[ $output == *"once is active (unit hal9-once.service)"* ]]
+  [ "$(active_since hal9-once.service)" -gt "$before" ]
+  in_box systemctl start hal9-sock.socket
+  run restart --no-gate sock
+  [ "$status" -eq 0 ]
+  [[ $output != *"can be bound"* ]]
+  run -1 restart gone
+  [[ $output == *"gone: run.systemd: "*"hal9-gone.service"* ]]
+  run -0 restart --no-gate web
+  run -0 in_box /hal9/hal9-rollback undo "$(grep -o 'undo [a-z0-9]*' <<<"$output" | cut -d' ' -f2)"
+  run -0 in_box systemctl is-active hal9-web.service
 }

@@ -178,6 +178,19 @@ static void a_unit_is_stopped_and_started_by_its_supervisor(void **state) {
     assert_null(hal9_plan_find(&s->plan, "web/port-1"));
 }
 
+/* What runs behind a balancer would have to be drained. */
+static void what_can_not_be_drained_is_not_stopped(void **state) {
+    struct site *s = *state;
+    load(s, "  web:\n" DOWN "    drain: {balancer: edge}\n"
+            "balancers:\n  edge: {haproxy: [unix:/run/x.sock]}\n");
+    struct hal9_restart_finding web = {.service = hal9_config_service(s->config, "web")};
+    assert_ok(hal9_restart_can_stop(&web, &s->err));
+    web.running = true;
+    assert_int_equal(hal9_restart_can_stop(&web, &s->err), HAL9_E_UNSUPPORTED);
+    assert_says(s->err, "web: drain: ");
+    assert_int_equal(s->err.line, 6);
+}
+
 /* The error, its place and hint. */
 static void assert_refused(struct site *s, const char *names, hal9_status code, unsigned line,
                            const char *words) {
@@ -257,6 +270,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(order_of_dependencies, setup, teardown),
         cmocka_unit_test_setup_teardown(a_unit_is_stopped_and_started_by_its_supervisor, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(what_can_not_be_drained_is_not_stopped, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_dependency_that_is_down_blocks, setup, teardown),
         cmocka_unit_test_setup_teardown(a_listener_of_ours_is_a_stranger_to_the_service, setup,
