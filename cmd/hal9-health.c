@@ -107,6 +107,7 @@ static int probe(const struct health_asked *a, int64_t wait_ms, struct hal9_verd
         .config = cli.config,
         .state = cli.state,
         .services = &a->services,
+        .only = cli.from_stdin, /* a stream that names no service asks for none */
         .dependants = cli.from_stdin,
         .checks = (struct hal9_check **)a->checks.v,
         .n_checks = a->checks.n,
@@ -154,7 +155,8 @@ static int once(struct health_asked *a, struct hal9_verdicts *v, int64_t wait_ms
     }
     if (broken == CLI_USAGE)
         return broken;
-    code = probe(a, wait_ms, v);
+    /* Of a stream that was cut off nobody knows what else it asks for: nothing is done with it. */
+    code = broken == CLI_HOLDS ? probe(a, wait_ms, v) : broken;
     if (code == CLI_HOLDS) {
         health_tell_all(v);
         code = hal9_health_exit(v);

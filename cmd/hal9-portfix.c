@@ -328,8 +328,8 @@ static void tidy(const struct hal9_port_findings *f) {
     _cleanup_strv_ struct hal9_strv names = {0};
 
     for (size_t i = 0; i < f->n; i++) {
-        hal9_strv_take(&names, hal9_strf("port:%llu/%u", (unsigned long long)hal9_sock_netns(),
-                                         f->v[i].port));
+        hal9_strv_take(
+            &names, hal9_strf("port:%llu/%u", (unsigned long long)hal9_sock_netns(), f->v[i].port));
         if (f->v[i].owner)
             hal9_strv_take(&names, hal9_strf("service:%s", f->v[i].owner->name));
     }

@@ -4,7 +4,7 @@
 
 cJSON *health_planned(const struct health_asked *a) {
     cJSON *p = cJSON_CreateObject(), *names = cJSON_CreateArray();
-    bool all = a->services.n == 0 && a->checks.n == 0;
+    bool all = !cli.from_stdin && a->services.n == 0 && a->checks.n == 0;
 
     for (size_t i = 0; i < a->services.n; i++)
         cJSON_AddItemToArray(names, cJSON_CreateString(a->services.v[i]));

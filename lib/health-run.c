@@ -50,7 +50,7 @@ static bool depends_on_wanted(const struct hal9_health *h, const struct hal9_ser
 
 static void collect(struct round *r) {
     const struct hal9_health *h = r->h;
-    bool everything = h->n_checks == 0 && (!h->services || h->services->n == 0);
+    bool everything = !h->only && h->n_checks == 0 && (!h->services || h->services->n == 0);
 
     for (size_t i = 0; h->config && i < h->config->services.n; i++) {
         const struct hal9_service *s = h->config->services.v[i];

@@ -67,7 +67,7 @@ YAML
   run health
   exits 1
   says "port conflict"
-  says "web (pid $fixture_server_pid)"
+  says "web (pid $fixture_server_pid"
   says "Next: hal9-portfix other"
 }
 
@@ -330,5 +330,18 @@ YAML
     run hal9-health "--$option=soon"
     exits 2
     says "--$option"
+  done
+}
+
+@test "a stream that breaks off: nothing is probed, exit 4; one without services asks for none" {
+  services <<YAML
+  other: {checks: [{command: [touch, "$TEST_DIR/probed"]}]}
+YAML
+  hal9-health -o json "file:$TEST_DIR" >"$TEST_DIR/whole"
+  head -n 2 "$TEST_DIR/whole" >"$TEST_DIR/cut"
+  for input in "$TEST_DIR/cut" "$TEST_DIR/whole" /dev/null; do
+    run hal9-health -o text - <"$input"
+    exits 4
+    [ ! -e "$TEST_DIR/probed" ]
   done
 }

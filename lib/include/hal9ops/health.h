@@ -47,6 +47,7 @@ struct hal9_health {
     const struct hal9_config *config;
     struct hal9_state *state;         /* NULL-able */
     const struct hal9_strv *services; /* NULL or empty with no checks: all */
+    bool only;                        /* these and no others: none with no checks is none */
     bool dependants;                  /* and those that depend on them */
     struct hal9_check **checks;       /* of the command line: a verdict each; borrowed */
     size_t n_checks;
