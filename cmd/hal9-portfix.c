@@ -152,7 +152,7 @@ static int finding(const struct hal9_port_findings *f) {
     return code;
 }
 
-static int end_stage(const struct hal9_port_findings *f, int code, bool resumable) {
+static void end_stage(const struct hal9_port_findings *f, int code, bool resumable) {
     struct hal9_stage_result r = {.exit = code, .resumable = resumable};
 
     for (size_t i = 0; i < f->n; i++) {
@@ -165,7 +165,6 @@ static int end_stage(const struct hal9_port_findings *f, int code, bool resumabl
     }
     r.planned = r.ran = (int)f->n;
     hal9_stream_end(cli.out, &r);
-    return code;
 }
 
 /* ---- telling only */
@@ -373,7 +372,8 @@ static int run_ports(void) {
     int code;
 
     hal9_stream_begin(cli.out, planned());
-    code = end_stage(&f, me.list ? list(&f) : fix(&f, &resumable), resumable);
+    code = me.list ? list(&f) : fix(&f, &resumable);
+    end_stage(&f, code, resumable);
     hal9_port_findings_clear(&f);
     return code;
 }

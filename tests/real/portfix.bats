@@ -295,6 +295,32 @@ setup() { portfix_setup; }
   has "$output" "is its owner's: hal9-server, pid $background_pid"
 }
 
+@test "a socket that outlives the process that opened it: who inherited it is stopped" {
+  start_fixture hold-port --port "$port" --children 1
+  heir=$(children_of "$fixture_pid")
+  kill -KILL "$fixture_pid"
+  wait_for_exit "$fixture_pid"
+  [ "$(pids "$port")" = "$heir " ]
+  run free "$port" --yes --force=holder
+  [ "$status" -eq 0 ]
+  gone "$heir"
+}
+
+@test "a signal during the watch: exit 128 + n, and how to go on; the next run leaves nothing unfinished" {
+  start_fixture layer9-server --port "$port"
+  start_in_background "$TEST_DIR/records" hal9-portfix hal9-server --settle 60s -o json
+  wait_for_log "$TEST_DIR/records" '"step":"prove-'
+  kill -TERM "$background_pid"
+  wait_for_exit "$background_pid"
+  [ "$exit_status" -eq 143 ]
+  gone "$fixture_pid"
+  has "$(cat "$TEST_DIR/records")" "go on with: hal9-rollback resume "
+  [ "$(grep '"kind":"end"' "$TEST_DIR/records" | jq -r '"\(.exit) \(.resumable)"')" = "143 true" ]
+  run free hal9-server
+  [ "$status" -eq 0 ]
+  [ -z "$(ls "$HAL9OPS_STATE_DIR/open")" ]
+}
+
 # ---- wrong words
 
 @test "wrong ports, services and options: exit 2, nothing touched" {
