@@ -31,8 +31,9 @@ void portfix_owners_clear(struct portfix_owners *o);
 /* The service that should have the port, or NULL. */
 const struct hal9_service *portfix_service_of(const struct hal9_portfix *p, enum hal9_proto proto,
                                               uint16_t port);
-/* Marks holders as the owner's or unsure, as allowed by conflicts, as never to be stopped. */
-void portfix_judge(struct hal9_port_finding *f, const struct hal9_service_ref *owner);
+/* Marks holders as the owner's or unsure, as allowed by conflicts; before acting (ALL) those that are never stopped. */
+void portfix_judge(struct hal9_port_finding *f, const struct hal9_service_ref *owner,
+                   enum hal9_holders_depth depth);
 /* One program, and parent, child or sibling. */
 bool portfix_kin(const struct hal9_proc *a, const struct hal9_proc *b);
 

@@ -222,7 +222,7 @@ static hal9_status add_finding(struct look *l, enum hal9_proto proto, uint16_t p
         if (st != HAL9_OK)
             return st;
     }
-    portfix_judge(f, owner);
+    portfix_judge(f, owner, l->depth);
     for (size_t i = 0; i < f->n_holders; i++) {
         f->holders[i].address = addresses(f, &f->holders[i]);
         find_unit(l, &f->holders[i]);
@@ -326,7 +326,8 @@ hal9_status hal9_portfix_look(const struct hal9_portfix *p, enum hal9_holders_de
     }
     for (size_t i = 0; i < f.n; i++)
         portfix_words(&f.v[i]);
-    portfix_refuse(&f, NULL);
+    if (depth == HAL9_HOLDERS_ALL)
+        portfix_refuse(&f, NULL);
     *ret = f;
     return HAL9_OK;
 }

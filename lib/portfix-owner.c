@@ -140,15 +140,20 @@ static void judge_conflicts(struct hal9_port_finding *f) {
     }
 }
 
-void portfix_judge(struct hal9_port_finding *f, const struct hal9_service_ref *owner) {
+static const char *never_reason(const struct hal9_proc *p) {
+    return is_forwarder(p) ? "the port is published by a container: stop the container"
+                           : hal9_proc_untouchable(p);
+}
+
+void portfix_judge(struct hal9_port_finding *f, const struct hal9_service_ref *owner,
+                   enum hal9_holders_depth depth) {
     judge_ownership(f, owner);
     judge_conflicts(f);
     for (size_t i = 0; i < f->n_holders; i++) {
         struct hal9_port_holder *h = &f->holders[i];
 
         h->shared = is_shared(f, h);
-        h->never = hal9_proc_untouchable(&h->proc);
-        if (is_forwarder(&h->proc))
-            h->never = "the port is published by a container: stop the container";
+        if (depth == HAL9_HOLDERS_ALL && portfix_wrong(h))
+            h->never = never_reason(&h->proc);
     }
 }

@@ -92,7 +92,7 @@ static void tells_free_from_held(void **state) {
 
     (void)state;
     site_init(&s, port);
-    f = look(&s, HAL9_HOLDERS_FIRST);
+    f = look(&s, HAL9_HOLDERS_ALL);
     assert_int_equal(f.n, 1);
     assert_int_equal(f.v[0].answer, HAL9_PORT_OTHER);
     assert_int_equal(f.v[0].n_holders, 1);

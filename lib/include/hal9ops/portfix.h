@@ -42,7 +42,7 @@ struct hal9_port_holder {
     bool unsure;   /* whether it is the owner isn't visible to this user */
     bool shared;   /* another process has one of its sockets, too */
     bool allowed;  /* by conflicts: named there, or of one program and family with one that is */
-    const char *never; /* why it may never be stopped, static; NULL */
+    const char *never; /* why it may never be stopped, static; NULL, and at a first look */
 };
 struct hal9_port_finding {
     enum hal9_proto proto;
@@ -56,7 +56,8 @@ struct hal9_port_finding {
     struct hal9_listeners listeners;
     char *
         words; /* "8080/tcp is held by layer9-server, pid 4711 (unit layer9.service), for 13 min" */
-    char *refusal; /* why it would not be acted on without a question; NULL: conflicts allows it */
+    /* why it would not be acted on without a question; NULL: conflicts allows it, or only a first look */
+    char *refusal;
     const char *guard; /* the guard that lifts it: "holder"; NULL: nothing does */
     char *starter;     /* respawned: "layer9-watch (pid 4)"; NULL not known */
     char *next;        /* what to do next, a command or an advice; NULL: nothing */
