@@ -282,7 +282,7 @@ static hal9_status add_proof(const struct draft *d, const struct hal9_port_findi
     }
     cJSON *args = hal9_args_prove_freed(f->proto, f->port, PROVE_MS, may);
 
-    if (portfix_has_owner(f))
+    if (f->owner && portfix_has_owner(f))
         s = hal9_plan_step(plan, prove, "port.prove", args, "prove that only %s has %s",
                            f->owner->name, word);
     else
