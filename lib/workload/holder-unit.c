@@ -14,7 +14,7 @@ static const char *const never[] = {
 };
 
 /* Names that end with - or @ stand for all that begin so. */
-static bool is_never(const char *unit) {
+bool wl_unit_never(const char *unit) {
     for (size_t i = 0; never[i]; i++) {
         size_t len = strlen(never[i]);
         char last = never[i][len - 1];
@@ -47,7 +47,7 @@ char *hal9_holder_unit(const struct hal9_proc *p, char **ret_why) {
         return by_signals(ret_why, hal9_strdup("no systemd service has it"));
     if (strstr(p->cgroup, "/user@"))
         return by_signals(ret_why, hal9_strf("%s belongs to a user's own systemd", p->unit));
-    if (is_never(p->unit))
+    if (wl_unit_never(p->unit))
         return by_signals(ret_why, hal9_strf("%s is never stopped", p->unit));
     if (in_scope_below(p->cgroup, p->unit))
         return by_signals(ret_why, hal9_strf("it is in a scope below %s", p->unit));

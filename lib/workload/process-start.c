@@ -132,7 +132,7 @@ static hal9_status look_at_service(const struct hal9_step_ctx *c, cJSON *observe
     if (st == HAL9_OK && !ref.place)
         ref.place = wl_place(hal9_step_state(c), hal9_json_str(args, "place"));
     if (st == HAL9_OK)
-        st = hal9_service_procs(&ref, &seen.v, &seen.n, NULL, err);
+        st = wl_service_procs(&ref, &seen, err);
     if (st != HAL9_OK)
         return st;
     *ret_running = seen.n > 0;

@@ -132,11 +132,32 @@ static hal9_status look_at_listed(const struct wl_stop *s, struct wl_seen *ret,
     return HAL9_OK;
 }
 
-static hal9_status look_at_service(const struct wl_stop *s, struct wl_seen *ret,
-                                   struct hal9_error *err) {
-    hal9_status st = hal9_service_procs(&s->ref, &ret->v, &ret->n, NULL, err);
+/* Known by its program alone, and somebody else's: of a container, or of a unit of the system. */
+static bool has_other_supervisor(const struct hal9_service_ref *ref, const struct hal9_proc *p) {
+    _cleanup_(hal9_proc_clear) struct hal9_proc self = {0};
+    if ((!p->container && !p->unit) || hal9_service_is(ref, p) != HAL9_SERVICE_BY_IDENTITY ||
+        hal9_proc_read(getpid(), HAL9_PROC_CGROUP, &self, NULL) != HAL9_OK)
+        return false;
+    if (p->container)
+        return !ref->identity.container && !hal9_streq(p->container, self.container);
+    return !ref->identity.unit && hal9_startswith(p->cgroup, "/system.slice/") &&
+           !wl_unit_never(p->unit) && !hal9_streq(p->unit, self.unit);
+}
+
+hal9_status wl_service_procs(const struct hal9_service_ref *ref, struct wl_seen *ret,
+                             struct hal9_error *err) {
+    hal9_status st = hal9_service_procs(ref, &ret->v, &ret->n, NULL, err);
+    size_t kept = 0;
+    if (st != HAL9_OK)
+        return st;
     ret->cap = ret->n;
-    return st;
+    for (size_t i = 0; i < ret->n; i++)
+        if (has_other_supervisor(ref, &ret->v[i]))
+            hal9_proc_clear(&ret->v[i]);
+        else
+            ret->v[kept++] = ret->v[i];
+    ret->n = kept;
+    return HAL9_OK;
 }
 
 hal9_status wl_stop_look(const struct wl_stop *s, struct wl_seen *ret, struct hal9_error *err) {
@@ -144,7 +165,7 @@ hal9_status wl_stop_look(const struct wl_stop *s, struct wl_seen *ret, struct ha
     case WL_HOLDERS:
         return look_at_holders(s, ret, err);
     case WL_SERVICE:
-        return look_at_service(s, ret, err);
+        return wl_service_procs(&s->ref, ret, err);
     default:
         return look_at_listed(s, ret, err);
     }
@@ -152,7 +173,7 @@ hal9_status wl_stop_look(const struct wl_stop *s, struct wl_seen *ret, struct ha
 
 hal9_status wl_stop_glance(const struct wl_stop *s, struct wl_seen *ret, struct hal9_error *err) {
     if (s->what == WL_SERVICE)
-        return look_at_service(s, ret, err);
+        return wl_service_procs(&s->ref, ret, err);
     _cleanup_(hal9_listeners_clear) struct hal9_listeners now = {0};
     hal9_status st = wl_stop_listening(s, &now, err);
     ret->listening = now.n;

@@ -82,6 +82,12 @@ struct wl_seen {
     bool hidden;      /* some of their holders can't be seen */
 };
 void wl_seen_clear(struct wl_seen *s);
+/* The processes of a service that this tool may start and stop. Those of its program that a unit or container has are not: they have another
+ * supervisor. */
+hal9_status wl_service_procs(const struct hal9_service_ref *ref, struct wl_seen *ret,
+                             struct hal9_error *err);
+/* holder-unit.c: whether a unit only happens to hold processes (cron, sessions) or is never stopped. */
+bool wl_unit_never(const char *unit);
 /* The sockets of s that listen now. */
 hal9_status wl_stop_listening(const struct wl_stop *s, struct hal9_listeners *ret,
                               struct hal9_error *err);

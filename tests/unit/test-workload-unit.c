@@ -117,6 +117,25 @@ static void what_comes_back_is_told_with_its_unit(void **state) {
     unit_down();
 }
 
+/* Our service runs the same program as somebody's unit: that one is not ours to stop, nor to be taken for ours. */
+static void the_same_program_in_a_unit_is_not_ours(void **state) {
+    need_systemd();
+    struct world *w = *state;
+    struct hal9_service_ref ref = {.name = hal9_strdup("web"),
+                                   .identity.exe = program("layer9-server")};
+    _cleanup_result_ struct hal9_op_result res = {0};
+    int port;
+    pid_t pid = unit_up(w, "", &port);
+    run_step(w, "process.stop", hal9_args_stop_service(&ref, NULL), &res);
+    assert_true(res.nothing);
+    assert_true(is_running(pid));
+    ref.identity.unit = hal9_strdup(UNIT); /* told so, it is */
+    run_done(w, "process.stop", hal9_args_stop_service(&ref, NULL));
+    assert_false(is_running(pid));
+    hal9_service_ref_clear(&ref);
+    unit_down();
+}
+
 /* ---- a service of ours lives in a scope */
 
 static void a_service_outlives_its_session_in_a_scope(void **state) {
@@ -154,6 +173,7 @@ int main(void) {
         TEST(a_unit_that_nobody_knows_is_an_error),
         TEST(a_holder_is_its_units),
         TEST(what_comes_back_is_told_with_its_unit),
+        TEST(the_same_program_in_a_unit_is_not_ours),
         TEST(a_service_outlives_its_session_in_a_scope),
     };
     return cmocka_run_group_tests(tests, programs_setup, programs_teardown);
