@@ -58,9 +58,9 @@ static void print_line(const char *text, size_t len) {
         }
         while (n > 0 && out[n - 1] == ' ')
             n--;
-        printf("%s%.*s%s\n", cli_style("red"), (int)n, out, cli_style("off"));
+        cli_print("%s%.*s%s\n", cli_style("red"), (int)n, out, cli_style("off"));
     }
-    printf("\n");
+    cli_print("\n");
 }
 
 void cli_banner(const char *text) {
@@ -68,7 +68,7 @@ void cli_banner(const char *text) {
 
     if (room > 60)
         room = 60;
-    printf("\n");
+    cli_print("\n");
     while (*text) {
         size_t len = strlen(text), cut = len;
 

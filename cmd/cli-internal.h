@@ -13,6 +13,11 @@ int cli_bad_option(const char *bad, const char *why);
 int cli_settings(void);
 /* signals.c */
 void cli_signals(void);
+/* print.c: makes sure that descriptors 0 to 2 are taken; readers are waited for as the tool's work allows; words on stderr, as
+ * they are. */
+void cli_stdio(void);
+void cli_patience(void);
+void cli_complain(const char *fmt, ...) HAL9_PRINTF(1, 2);
 /* observer.c */
 const struct hal9_observer *cli_observer(void);
 /* Ends a live line on stderr, so that words can follow. */

@@ -123,6 +123,7 @@ bool cli_start(const struct cli_command *command, int argc, char **argv, int *re
     memcpy(&table[1].arg, &common, sizeof(table[1].arg));
     cli.command = command;
     cli.argv = (const char *const *)argv;
+    cli_stdio();
     cli_signals();
     con = poptGetContext(command->name, argc, (const char **)argv, table, 0);
     *ret_code = parse(con);
@@ -134,11 +135,12 @@ bool cli_start(const struct cli_command *command, int argc, char **argv, int *re
                                      .fd = STDOUT_FILENO,
                                      .buffered_pass = true};
 
-        if (cli.text || cli.form)
+        if (cli.form)
             o.fd = -1;
         if (cli.text)
             o.sink = render_sink;
         cli.out = hal9_stream_new(&o);
+        cli_patience();
         return true;
     }
     if (fflush(stdout) != 0 && *ret_code == CLI_HOLDS)
@@ -150,15 +152,15 @@ int cli_finish(int code) {
     cli_progress_clear();
     cli_banner_due();
     if (cli.text && !cli.quiet && cli.night && cli.next.n > 0) {
-        printf("\nWhat to do next:\n");
+        cli_print("\nWhat to do next:\n");
         for (size_t i = 0; i < cli.next.n; i++)
-            printf("  %zu. %s\n", i + 1, cli.next.v[i]);
+            cli_print("  %zu. %s\n", i + 1, cli.next.v[i]);
     } else if (cli.text && !cli.quiet) {
         for (size_t i = 0; i < cli.next.n; i++)
-            printf("%s%s\n", i == 0 ? "Next: " : "  or: ", cli.next.v[i]);
+            cli_print("%s%s\n", i == 0 ? "Next: " : "  or: ", cli.next.v[i]);
     }
     if (cli.tone == CLI_SALTY && cli.night && code != CLI_HOLDS)
-        printf("아 시발 아 컴퓨터네 우주가\n");
+        cli_print("아 시발 아 컴퓨터네 우주가\n");
     hal9_stream_free(cli.out);
     hal9_state_close(cli.state);
     hal9_config_free(cli.config);
@@ -168,5 +170,8 @@ int cli_finish(int code) {
     free(cli.headline);
     free(cli.trouble);
     fflush(stdout);
+    /* What only tells has no safe step to come to: it was broken off. */
+    if (cli.cancel.signal && !cli.acting && code < CLI_SIGNAL)
+        code = CLI_SIGNAL + cli.cancel.signal;
     return code;
 }

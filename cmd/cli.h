@@ -13,6 +13,7 @@
 #define HAL9_CMD_CLI_H
 
 #include <popt.h>
+#include <signal.h>
 
 #include "hal9ops/hal9ops.h"
 
@@ -78,9 +79,10 @@ struct cli {
     struct hal9_state *state;
     struct hal9_stream *out;
     struct hal9_cancel cancel;
-    struct hal9_strv next; /* what to do next, in order */
-    char *headline;        /* big letters for the banner */
-    char *trouble;         /* the first error that was told, or NULL */
+    volatile sig_atomic_t acting; /* see cli_acts() */
+    struct hal9_strv next;        /* what to do next, in order */
+    char *headline;               /* big letters for the banner */
+    char *trouble;                /* the first error that was told, or NULL */
 };
 extern struct cli cli;
 
@@ -94,6 +96,9 @@ int cli_load_config(void);
 /* Opens the state directory into cli.state. With READ, none that can be used is no error: cli.state
  * stays NULL. */
 int cli_open_state(enum hal9_state_mode mode);
+/* From here on the tool may change things: no reader of its output is waited for for long. A tool that only tells waits for as
+ * long as its reader likes, or until a signal comes. */
+void cli_acts(void);
 /* The executor's surroundings for this tool: options, state, observer, signals. */
 void cli_op_env(struct hal9_op_env *ret);
 /* Reads the records on stdin to their end (see hal9_upstream_read); tells what is wrong. */
@@ -116,6 +121,8 @@ int cli_exit_code(const struct hal9_error *err);
 int cli_usage(const char *fmt, ...) HAL9_PRINTF(1, 2);
 /* Words on stdout in text mode; nothing otherwise. */
 void cli_say(const char *fmt, ...) HAL9_PRINTF(1, 2);
+/* The same, and also where it is quiet; nothing is said to a reader who has gone, or who stalls while an operation is open. */
+void cli_print(const char *fmt, ...) HAL9_PRINTF(1, 2);
 /* A warning on stderr. */
 void cli_warn(const char *fmt, ...) HAL9_PRINTF(1, 2);
 /* A line on the terminal that says what it waits for, until the next words; nothing where stderr isn't one. */

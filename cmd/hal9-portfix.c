@@ -371,6 +371,8 @@ static int run_ports(void) {
     bool resumable = false;
     int code;
 
+    if (!me.list && !cli.dry_run)
+        cli_acts();
     hal9_stream_begin(cli.out, planned());
     code = me.list ? list(&f) : fix(&f, &resumable);
     end_stage(&f, code, resumable);

@@ -350,6 +350,8 @@ static int stage(struct job *j) {
     struct hal9_upstream up = {0};
     int code = CLI_HOLDS;
 
+    if (!cli.from_stdin && !cli.dry_run)
+        cli_acts();
     if (cli.from_stdin)
         code = cli_read_upstream(planned(), &up);
     else

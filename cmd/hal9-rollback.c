@@ -371,6 +371,8 @@ static int run(void) {
     code = cli_open_state(changes(word) ? HAL9_STATE_WRITE : HAL9_STATE_READ);
     if (code != CLI_HOLDS)
         return code;
+    if (changes(word))
+        cli_acts();
     hal9_stream_begin(cli.out, NULL);
     code = cli.state ? run_subcommand(word) : (cli_say("nothing was done yet\n"), CLI_HOLDS);
     r.exit = code;

@@ -18,8 +18,7 @@ static bool wants_progress(void) {
 void cli_progress_clear(void) {
     if (!live)
         return;
-    fputs("\r\033[K", stderr);
-    fflush(stderr);
+    cli_complain("\r\033[K");
     live = false;
 }
 
@@ -28,12 +27,10 @@ void cli_progress(const char *fmt, ...) {
 
     if (!wants_progress())
         return;
-    fflush(stdout);
-    fputs("\r\033[K  ", stderr);
     va_start(ap, fmt);
-    vfprintf(stderr, fmt, ap);
+    _cleanup_free_ char *text = hal9_vstrf(fmt, ap);
     va_end(ap);
-    fflush(stderr);
+    cli_complain("\r\033[K  %s", text);
     live = true;
 }
 

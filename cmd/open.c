@@ -6,8 +6,6 @@
 #include "base/cleanup.h"
 #include "cli-internal.h"
 
-#define STALLED_MS 2000
-
 int cli_load_config(void) {
     struct hal9_errors errors = {0};
     int code = CLI_HOLDS;
@@ -41,8 +39,8 @@ int cli_open_state(enum hal9_state_mode mode) {
 }
 
 void cli_op_env(struct hal9_op_env *ret) {
-    /* A reader that stalls ends the output, never the operation. */
-    hal9_stream_patience(cli.out, STALLED_MS);
+    if (!cli.dry_run)
+        cli_acts();
     *ret = (struct hal9_op_env){
         .tool = cli.command->name,
         .run = hal9_stream_run(cli.out),
@@ -66,8 +64,11 @@ int cli_read_upstream(cJSON *planned, struct hal9_upstream *ret) {
             "- reads records from a pipe, but stdin is a terminal; for example: hal9-health | %s -",
             cli.command->name);
     }
-    if (hal9_upstream_read(cli.out, STDIN_FILENO, cli.cancel.soft_fd, planned, ret, &err) !=
-        HAL9_OK)
+    hal9_status s =
+        hal9_upstream_read(cli.out, STDIN_FILENO, cli.cancel.soft_fd, planned, ret, &err);
+
+    cli_patience();
+    if (s != HAL9_OK)
         return cli_error(&err);
     if (ret->complete)
         return CLI_HOLDS;

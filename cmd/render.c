@@ -76,21 +76,22 @@ static void render_verdict(const cJSON *r) {
 
     if (cli.quiet && hal9_streq(state, "healthy"))
         return;
-    printf("%s%s%s %-*s  %s%s%s", cli_style(look->style), look->sign, cli_style("off"), name_width,
-           service ? service : "?", cli_style(look->style), state ? state : "?", cli_style("off"));
+    cli_print("%s%s%s %-*s  %s%s%s", cli_style(look->style), look->sign, cli_style("off"),
+              name_width, service ? service : "?", cli_style(look->style), state ? state : "?",
+              cli_style("off"));
     if (hal9_streq(state, "healthy")) {
-        printf("  %s\n", reason ? reason : "");
+        cli_print("  %s\n", reason ? reason : "");
         return;
     }
-    printf("%s%s\n", *cause ? "  " : "", cause);
+    cli_print("%s%s\n", *cause ? "  " : "", cause);
     if (reason && *reason) {
         _cleanup_free_ char *words =
             with_evidence(reason, cJSON_GetObjectItemCaseSensitive(r, "evidence"));
 
-        printf("    %s\n", words);
+        cli_print("    %s\n", words);
     }
     cJSON_ArrayForEach(b, blocked) if (cJSON_IsString(b))
-        printf("    waits for %s, which is not healthy\n", b->valuestring);
+        cli_print("    waits for %s, which is not healthy\n", b->valuestring);
 }
 
 static void render_check(const cJSON *r) {
@@ -98,8 +99,8 @@ static void render_check(const cJSON *r) {
                *name = hal9_json_str(r, "check");
 
     if (cli.verbose)
-        printf("    %-7s %s%s%s\n", state ? state : "?", name ? name : "", reason ? ": " : "",
-               reason ? reason : "");
+        cli_print("    %-7s %s%s%s\n", state ? state : "?", name ? name : "", reason ? ": " : "",
+                  reason ? reason : "");
 }
 
 static void render_log(const cJSON *detail) {
@@ -108,10 +109,10 @@ static void render_log(const cJSON *detail) {
 
     if (cJSON_GetArraySize(lines) == 0)
         return;
-    printf("    the last lines of %s:\n",
-           hal9_json_str(log, "path") ? hal9_json_str(log, "path") : "its log");
+    cli_print("    the last lines of %s:\n",
+              hal9_json_str(log, "path") ? hal9_json_str(log, "path") : "its log");
     cJSON_ArrayForEach(line, lines) if (cJSON_IsString(line))
-        printf("    | %s\n", line->valuestring);
+        cli_print("    | %s\n", line->valuestring);
 }
 
 static void render_step(const cJSON *r) {
@@ -126,18 +127,18 @@ static void render_step(const cJSON *r) {
 
     if (cli.quiet && !bad)
         return;
-    printf("  %lld/%lld %-36s %s%-7s%s", (long long)hal9_json_int(r, "index", 0),
-           (long long)hal9_json_int(r, "count", 0), title ? title : "", cli_style(style),
-           state ? state : "?", cli_style("off"));
+    cli_print("  %lld/%lld %-36s %s%-7s%s", (long long)hal9_json_int(r, "index", 0),
+              (long long)hal9_json_int(r, "count", 0), title ? title : "", cli_style(style),
+              state ? state : "?", cli_style("off"));
     if (hal9_streq(state, "done") || bad)
-        printf(" %4.1f s", (double)hal9_json_int(r, "ms", 0) / 1000.0);
+        cli_print(" %4.1f s", (double)hal9_json_int(r, "ms", 0) / 1000.0);
     else if (reason)
-        printf(" %s", reason);
-    printf("\n");
+        cli_print(" %s", reason);
+    cli_print("\n");
     if (bad && reason)
-        printf("    %s\n", reason);
+        cli_print("    %s\n", reason);
     if (bad && hint)
-        printf("    %s\n", hint);
+        cli_print("    %s\n", hint);
     if (bad)
         render_log(cJSON_GetObjectItemCaseSensitive(r, "detail"));
 }
@@ -150,15 +151,15 @@ static void render_operation(const cJSON *r) {
     size_t len = id ? strlen(id) : 0;
     const char *shorter = len > 4 ? id + len - 4 : id;
 
-    printf("  %s: %s. Undo: hal9-rollback undo %s\n", title ? title : "operation",
-           state ? state : "?", shorter ? shorter : "?");
+    cli_print("  %s: %s. Undo: hal9-rollback undo %s\n", title ? title : "operation",
+              state ? state : "?", shorter ? shorter : "?");
 }
 
 static void render_reason(const cJSON *r) {
     const char *reason = hal9_json_str(r, "reason");
 
     if (reason && !cli.quiet)
-        printf("%s\n", reason);
+        cli_print("%s\n", reason);
 }
 
 static void render_problem(const cJSON *r, bool own) {
@@ -166,7 +167,7 @@ static void render_problem(const cJSON *r, bool own) {
 
     /* Our own problems were told on stderr already. */
     if (!own && message)
-        printf("  problem: %s\n", message);
+        cli_print("  problem: %s\n", message);
 }
 
 /* Which tool of the pipe speaks. */
@@ -176,7 +177,7 @@ static void heading(int now, const char *tool, bool own) {
     if (!cli.from_stdin || now == stage || cli.quiet)
         return;
     if (!own || stage >= 0)
-        printf("%s%s%s\n", cli_style("dim"), tool ? tool : "?", cli_style("off"));
+        cli_print("%s%s%s\n", cli_style("dim"), tool ? tool : "?", cli_style("off"));
     stage = now;
 }
 
@@ -210,7 +211,6 @@ static void render(const cJSON *r, bool own) {
         render_problem(r, own);
     else
         render_reason(r);
-    fflush(stdout);
 }
 
 /* What came from elsewhere (a log line, an answer, a record of the pipe) may not talk to the terminal. */

@@ -12,8 +12,12 @@ static void on_signal(int sig) {
     int saved = errno;
     int fd = cli.cancel.signal == 0 ? soft[1] : hard[1];
 
-    if (cli.cancel.signal == 0)
+    if (cli.cancel.signal == 0) {
         cli.cancel.signal = sig;
+    } else if (!cli.acting) { /* nothing is under way: at once, whatever it hangs on */
+        signal(sig, SIG_DFL);
+        raise(sig);
+    }
     if (write(fd, "!", 1) < 0) {
         /* The pipe is full of earlier signals: it is readable, and that is all it is for. */
     }

@@ -53,14 +53,12 @@ static char *error_text(const struct hal9_error *err) {
 
 int cli_error(const struct hal9_error *err) {
     _cleanup_free_ char *text = error_text(err);
+    _cleanup_free_ char *hint = err->hint ? hal9_strf("  %s\n", err->hint) : hal9_strdup("");
 
     cli_progress_clear();
-    fflush(stdout);
-    fprintf(stderr, "%s: %s\n", cli.command->name, text);
+    cli_complain("%s: %s\n%s", cli.command->name, text, hint);
     if (!cli.trouble)
         cli.trouble = HAL9_TAKE_PTR(text);
-    if (err->hint)
-        fprintf(stderr, "  %s\n", err->hint);
     if (cli.out && !cli.text)
         hal9_stream_problem(cli.out, err);
     return cli_exit_code(err);
@@ -100,20 +98,19 @@ void cli_say(const char *fmt, ...) {
     cli_banner_due();
     cli_own_heading();
     va_start(ap, fmt);
-    vprintf(fmt, ap);
+    _cleanup_free_ char *text = hal9_vstrf(fmt, ap);
     va_end(ap);
+    cli_print("%s", text);
 }
 
 void cli_warn(const char *fmt, ...) {
     va_list ap;
 
     cli_progress_clear();
-    fflush(stdout);
-    fprintf(stderr, "%s: ", cli.command->name);
     va_start(ap, fmt);
-    vfprintf(stderr, fmt, ap);
+    _cleanup_free_ char *text = hal9_vstrf(fmt, ap);
     va_end(ap);
-    fputc('\n', stderr);
+    cli_complain("%s: %s\n", cli.command->name, text);
 }
 
 void cli_next(const char *fmt, ...) {

@@ -48,11 +48,11 @@ static ssize_t put(struct hal9_stream *s, const char *data, size_t len, bool wai
 static void give_up(struct hal9_stream *s, int errnum) {
     s->gone = true;
     if (errnum == EPIPE || errnum == ECONNRESET)
-        hal9_log(1, "the reader of the records has gone");
+        hal9_log(1, "the reader of stdout has gone");
     else if (errnum == ETIMEDOUT)
-        hal9_log(0, "the reader of the records stalls; the journal has what it missed");
+        hal9_log(0, "the reader of stdout stalls; the journal has what it missed");
     else
-        hal9_log(0, "records cannot be written: %s", strerror(errnum));
+        hal9_log(0, "stdout cannot be written: %s", strerror(errnum));
 }
 
 bool hal9_stream_write(struct hal9_stream *s, const char *data, size_t len) {

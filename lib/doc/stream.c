@@ -60,6 +60,10 @@ void hal9_stream_patience(struct hal9_stream *s, int64_t ms) {
     s->patience_ms = ms;
 }
 
+void hal9_stream_cancel(struct hal9_stream *s, int fd) {
+    s->cancel_fd = fd;
+}
+
 cJSON *hal9_record_new(struct hal9_stream *s, const char *kind) {
     char now[32];
     cJSON *r = cJSON_CreateObject();
@@ -94,6 +98,12 @@ void hal9_stream_emit(struct hal9_stream *s, cJSON *record) {
         write_record(s, text);
     pthread_mutex_unlock(&s->lock);
     cJSON_Delete(record);
+}
+
+void hal9_stream_text(struct hal9_stream *s, const char *text, size_t len) {
+    pthread_mutex_lock(&s->lock);
+    hal9_stream_write(s, text, len);
+    pthread_mutex_unlock(&s->lock);
 }
 
 void hal9_stream_begin(struct hal9_stream *s, cJSON *planned) {

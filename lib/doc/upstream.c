@@ -19,7 +19,7 @@ struct reader {
     struct hal9_upstream *up;
     struct hal9_tally tally;
     cJSON *planned; /* NULL once the begin is written */
-    int fd, cancel_fd;
+    int fd, cancel_fd, cancel_before;
     char *buf;
     size_t done; /* passed on up to here */
     size_t line; /* where the line at hand begins */
@@ -272,7 +272,7 @@ static hal9_status read_to_end(struct reader *r, struct hal9_error *err) {
     if (code != HAL9_E_INTERRUPTED)
         finish(r, &mine);
     r->s->patience_ms = PATIENCE_MS;
-    r->s->cancel_fd = -1;
+    r->s->cancel_fd = r->cancel_before;
     if (code != HAL9_E_INTERRUPTED && !r->cancelled)
         return HAL9_OK;
     begin(r, NULL); /* what the tool says of its end has a begin */
@@ -282,7 +282,12 @@ static hal9_status read_to_end(struct reader *r, struct hal9_error *err) {
 hal9_status hal9_upstream_read(struct hal9_stream *s, int fd, int cancel_fd, cJSON *planned,
                                struct hal9_upstream *ret, struct hal9_error *err) {
     struct hal9_upstream up = {.exit = -1};
-    struct reader r = {.s = s, .up = &up, .planned = planned, .fd = fd, .cancel_fd = cancel_fd};
+    struct reader r = {.s = s,
+                       .up = &up,
+                       .planned = planned,
+                       .fd = fd,
+                       .cancel_fd = cancel_fd,
+                       .cancel_before = s->cancel_fd};
     r.buf = hal9_alloc(LINE_MAX_BYTES + BLOCK + 1);
     s->cancel_fd = cancel_fd;
     hal9_status code = read_to_end(&r, err);

@@ -226,9 +226,14 @@ HAL9_API int hal9_stream_stage(const struct hal9_stream *s);
 HAL9_API cJSON *hal9_record_new(struct hal9_stream *s, const char *kind);
 /* Writes it with one write and frees it. A reader that has gone only ends the output: later calls do nothing. */
 HAL9_API void hal9_stream_emit(struct hal9_stream *s, cJSON *record);
+/* Words for people on the stream's descriptor, for one whose sink makes them: with the same patience, and dropped once the
+ * reader has gone. */
+HAL9_API void hal9_stream_text(struct hal9_stream *s, const char *text, size_t len);
 /* How long writing an own record may wait for a reader that stalls (ms; -1 for ever, as at first; hal9_upstream_read() leaves it at 2 s). A
  * reader that stalls for longer counts as gone. Set it while an operation is open: no reader may stop that. */
 HAL9_API void hal9_stream_patience(struct hal9_stream *s, int64_t ms);
+/* While this descriptor is readable (a signal came), no write waits for the reader: what it doesn't take is dropped. -1: none. */
+HAL9_API void hal9_stream_cancel(struct hal9_stream *s, int fd);
 HAL9_API bool hal9_stream_gone(const struct hal9_stream *s);
 /* planned: an object whose members are added to the begin record; taken; NULL-able. Only the first call writes, until
  * hal9_stream_end(). */
