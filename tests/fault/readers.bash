@@ -13,6 +13,18 @@ drain_stalled() {
   start_in_background /dev/null cat "$TEST_DIR/stalled"
 }
 
+# blocked PID: waits until it waits in poll or write, which for a tool that does nothing else is for its reader.
+blocked() {
+  local call
+  for _ in {1..100}; do
+    read -r call _ <"/proc/$1/syscall" 2>/dev/null || return 1
+    # The numbers of write and poll, of ppoll and write on the other machines; a bash that has not exec'd yet waits in neither.
+    case $call:$(cat "/proc/$1/comm") in 1:hal9-*|7:hal9-*|271:hal9-*|64:hal9-*|73:hal9-*) return 0 ;; esac
+    read -r -t 0.05 <> <(:) || true
+  done
+  fail "pid $1 does not wait for its reader: $(cat "/proc/$1/syscall")"
+}
+
 # run_closed DIGITS COMMAND… : runs it with these of its descriptors 0, 1, 2 closed; sets status.
 run_closed() {
   local closed=$1

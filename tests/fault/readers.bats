@@ -81,6 +81,20 @@ freed() {
   freed
 }
 
+@test "what only tells waits for its reader; TERM ends it, exit 143" {
+  thief
+  hal9-portfix hal9-server --settle 50ms >/dev/null
+  open_stalled
+  for command in "hal9-rollback history" "hal9-portfix --list $port -o text" "hal9-health hal9-server"; do
+    # shellcheck disable=SC2086 # words
+    start_in_background "$TEST_DIR/err" bash -c 'exec "$@" >&'"$stalled" - $command
+    blocked "$background_pid"
+    kill -TERM "$background_pid"
+    wait_for_exit "$background_pid"
+    [ "$exit_status" -eq 143 ] || fail "$command: exit $exit_status"
+  done
+}
+
 @test "stdin, stdout, stderr closed, each and all: exit codes are right and no record gets into a journal" {
   for closed in 0 1 2 01 02 12 012; do
     thief
@@ -96,7 +110,7 @@ freed() {
     run_closed "$closed" hal9-health hal9-server
     [ "$status" -eq 1 ] || fail "descriptors $closed closed: exit $status"
   done
-  if grep -l '"kind":"' "$HAL9OPS_STATE_DIR"/journal/*; then fail "records in a journal"; fi
+  if grep -l '^{"hal9":1,"kind":"' "$HAL9OPS_STATE_DIR"/journal/*; then fail "records in a journal"; fi
 }
 
 @test "stdin closed: a stage of the pipe that is to read it does nothing, exit 4" {
