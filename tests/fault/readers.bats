@@ -49,7 +49,7 @@ freed() {
   open_stalled
   for form in json text; do
     thief
-    timeout 30 hal9-portfix hal9-server --settle 50ms -o $form >&"$stalled" 2>"$TEST_DIR/err"
+    timeout 30 hal9-portfix hal9-server --settle 50ms -o $form 1>&"$stalled" 2>"$TEST_DIR/err"
     grep -q 'the reader of stdout stalls' "$TEST_DIR/err"
     freed
   done
@@ -58,13 +58,13 @@ freed() {
 @test "readers of stdout and of stderr that stall: the port is freed, exit 0" {
   open_stalled
   thief
-  timeout 30 hal9-portfix hal9-server --settle 50ms -v -v >&"$stalled" 2>&1
+  timeout 30 hal9-portfix hal9-server --settle 50ms -v -v 1>&"$stalled" 2>&1
   freed
 }
 
 @test "a reader that stalls while a service is restarted: healthy, exit 0" {
   open_stalled
-  timeout 60 hal9-restart hal9-server >&"$stalled" 2>&1
+  timeout 60 hal9-restart hal9-server 1>&"$stalled" 2>&1
   hal9-health hal9-server >/dev/null
 }
 
@@ -72,12 +72,12 @@ freed() {
   thief
   open_stalled
   hal9-health >"$TEST_DIR/verdicts" || true
-  timeout 30 hal9-portfix - <"$TEST_DIR/verdicts" >&"$stalled" 2>"$TEST_DIR/err" && status=0 || status=$?
+  timeout 30 hal9-portfix - <"$TEST_DIR/verdicts" 1>&"$stalled" 2>"$TEST_DIR/err" && status=0 || status=$?
   # Nobody takes the records over: the tool waits for that while it reads, and has done nothing.
   [ "$status" -eq 124 ]
   is_alive "$fixture_pid"
   drain_stalled
-  hal9-portfix - --settle 50ms <"$TEST_DIR/verdicts" >&"$stalled"
+  hal9-portfix - --settle 50ms <"$TEST_DIR/verdicts" 1>&"$stalled"
   freed
 }
 
