@@ -91,7 +91,7 @@ static void crc32c_chains(void **state) {
     (void)state;
     for (size_t cut = 0; cut <= 9; cut++) {
         uint32_t first = hal9_crc32c(0, "123456789", cut);
-        assert_int_equal(hal9_crc32c(first, "123456789" + cut, 9 - cut), 0xe3069283);
+        assert_int_equal(hal9_crc32c(first, &"123456789"[cut], 9 - cut), 0xe3069283);
     }
 }
 

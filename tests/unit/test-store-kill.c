@@ -1,5 +1,6 @@
 /* A process killed at every line and before every system call that changes something: what it has
  * said to be durable is there, the rest is torn at most, and another process goes on. */
+#ifdef HAL9_TEST_HOOKS
 #include <signal.h>
 
 #include "store-temp.h"
@@ -228,3 +229,14 @@ int main(void) {
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
+
+#else
+
+#include <stdio.h>
+
+int main(void) {
+    puts("1..1\nok 1 - kills # SKIP needs a build with HAL9_TEST_HOOKS");
+    return 0;
+}
+
+#endif
