@@ -48,7 +48,7 @@ static unsigned bits(char c, int row) {
 
 static void print_line(const char *text, size_t len) {
     for (int row = 0; row < ROWS; row++) {
-        char out[CELL * 64 + 1];
+        char out[CELL * 64 + 1] = "";
         size_t n = 0;
 
         for (size_t i = 0; i < len && n + CELL < sizeof(out); i++) {

@@ -90,8 +90,10 @@ static void render_verdict(const cJSON *r) {
 
         cli_print("    %s\n", words);
     }
-    cJSON_ArrayForEach(b, blocked) if (cJSON_IsString(b))
-        cli_print("    waits for %s, which is not healthy\n", b->valuestring);
+    cJSON_ArrayForEach(b, blocked) {
+        if (cJSON_IsString(b))
+            cli_print("    waits for %s, which is not healthy\n", b->valuestring);
+    }
 }
 
 static void render_check(const cJSON *r) {
@@ -111,8 +113,10 @@ static void render_log(const cJSON *detail) {
         return;
     cli_print("    the last lines of %s:\n",
               hal9_json_str(log, "path") ? hal9_json_str(log, "path") : "its log");
-    cJSON_ArrayForEach(line, lines) if (cJSON_IsString(line))
-        cli_print("    | %s\n", line->valuestring);
+    cJSON_ArrayForEach(line, lines) {
+        if (cJSON_IsString(line))
+            cli_print("    | %s\n", line->valuestring);
+    }
 }
 
 static void render_step(const cJSON *r) {
@@ -215,12 +219,11 @@ static void render(const cJSON *r, bool own) {
 
 /* What came from elsewhere (a log line, an answer, a record of the pipe) may not talk to the terminal. */
 static void scrub(cJSON *j) {
-    cJSON *child;
-
     for (char *p = cJSON_IsString(j) ? j->valuestring : NULL; p && *p; p++)
         if ((unsigned char)*p < 0x20 || *p == 0x7f)
             *p = *p == '\t' ? ' ' : '?';
-    cJSON_ArrayForEach(child, j) scrub(child);
+    for (cJSON *child = j->child; child; child = child->next)
+        scrub(child);
 }
 
 void cli_render(const cJSON *r, bool own) {
