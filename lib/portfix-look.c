@@ -6,7 +6,7 @@
 #include "portfix-internal.h"
 
 #define RANGE_TOLD 16 /* of a longer range only the ports that are held are told */
-#define LOOKS 3       /* what a listener's process does in between may take another look */
+#define LOOKS 3       /* what a listener's process does meanwhile may take another look */
 #define PORTS 65536
 
 struct look {
@@ -280,11 +280,12 @@ static bool wants_all(const struct look *l, const struct hal9_port_findings *f) 
     return false;
 }
 
-/* A listener without a holder, though nothing is hidden: it was let go of between the two looks, most likely. */
-static bool has_changed(const struct look *l, const struct hal9_port_findings *f) {
-    for (size_t i = 0; !l->hs.hidden && i < l->ls.n; i++)
+/* A listener without a holder, though nothing is hidden: it was let go of between the dump and the search, most likely. A list of the whole
+ * host need not be that exact. */
+static bool has_changed(const struct look *l) {
+    for (size_t i = 0; !l->hs.hidden && !l->everything && i < l->ls.n; i++)
         if (l->first[i] == l->first[i + 1] && l->ls.v[i].inode != 0)
-            return f->n > 0;
+            return true;
     return false;
 }
 
@@ -302,7 +303,7 @@ static hal9_status look_once(const struct hal9_portfix *p, enum hal9_holders_dep
         st = find_all(&l, ret, err);
     if (st != HAL9_OK)
         return st;
-    *ret_again = has_changed(&l, ret);
+    *ret_again = has_changed(&l);
     if (wants_all(&l, ret)) {
         *depth = HAL9_HOLDERS_ALL;
         *ret_again = true;

@@ -175,6 +175,22 @@ holding_parent() {
   is_alive "$hidden"
 }
 
+# ---- two at once
+
+@test "while another run is at work on the port: exit 5, and for whom; without a terminal nobody waits" {
+  start_fixture layer9-server --port "$port" --ignore-term
+  HAL9OPS_TEST_LINES=$TEST_DIR/lines start_in_background "$TEST_DIR/first.log" hal9-portfix hal9-server --grace 3s --settle 0
+  first=$background_pid
+  wait_for_log "$TEST_DIR/lines" 2 # the stop has begun
+  run hal9-portfix hal9-server --settle 0 -o text
+  [ "$status" -eq 5 ]
+  has "$output" hal9-portfix
+  has "$output" "pid $first"
+  wait_for_exit "$first"
+  [ "$exit_status" -eq 0 ]
+  gone "$fixture_pid"
+}
+
 # ---- a pid that is used again
 
 # Stops the tool at the journal's line N of the stop, kills the thief, gives its pid to a stranger, lets the tool go on. Runs

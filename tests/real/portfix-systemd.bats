@@ -147,6 +147,22 @@ ExecStart=$HAL9_FIXTURES/layer9-server --port $port --workers 2 --orphan-workers
   [ "$(answers "$port")" = "free " ]
 }
 
+@test "conflicts may name the unit" {
+  sed -i 's/conflicts: .*/conflicts: [stranger.service]/' "$HAL9OPS_CONFIG"
+  unit stranger.service <<UNIT
+[Unit]
+DefaultDependencies=no
+[Service]
+ExecStart=$HAL9_FIXTURES/hold-port --port $port --ready-file $TEST_DIR/served
+UNIT
+  box_start
+  in_box systemctl start stranger.service
+  served
+  run portfix hal9-server --settle 0 -o text
+  [ "$status" -eq 0 ]
+  [ "$(state_of stranger.service)" = inactive ]
+}
+
 @test "a stranger in a unit is refused like any other" {
   unit stranger.service <<UNIT
 [Unit]
