@@ -51,10 +51,15 @@ HAL9_API void hal9_identity_default(const struct hal9_run_spec *run, struct hal9
 /*
  * Step kinds.
  *
- * process.stop   ends a set of processes: TERM (or told) through pidfds, waits, KILL. Before each signal: start time, exe dev:ino and, when a
- *                port is told, the socket among its descriptors and the kernel's cookie again. New kin on the same socket are ended, too.
- *                before {"running": true, "observed": {...}}; intent {"running": false}. Invert: process.start from the capture.
- * process.start  starts one, detached and gated by the journal; output to log files. Invert: process.stop of what was started.
+ * process.stop   ends a set of processes: TERM (or told) through pidfds, waits, KILL. args.what: "holders" of sockets, all processes of a "service",
+ *                or just these "processes". Before each signal: start time, exe dev:ino and, for holders, the socket among its descriptors and the
+ *                kernel's cookie again. Kin that is forked meanwhile is ended, too; another program on the socket refuses it all. A service's program
+ *                in somebody's unit or container is not the service's. Notes {"captured": [{pid, ..., "capture": blob}]}, {"left_alone": {..., why}}.
+ *                before {"running": true, "observed": {"processes"}}; intent {"running": false}. Invert: process.start of the captures.
+ * process.start  starts args.commands, gated by the journal, in a scope or cgroup of their own (its name ends with a hash of the state directory, but
+ *                for /var/lib/hal9ops); output to services/NAME/out.log. Notes {"started": {pid, start, boot, pidns, place, detach, log}} before
+ *                the gate opens. after {"running": true, "observed": {the same}}. Fails with detail {"log": {path, lines}} when it has ended by
+ *                then. Invert: process.stop of what was started, as args.stop tells.
  * unit.stop      systemctl stop; invert unit.start. unit.start systemctl start; invert unit.stop.
  * port.prove     (passive) waits until the port can be bound. Where holders were stopped before: until it can be bound or nobody but its owner has it;
  *                fails at once, answer "respawned", when somebody else has taken it since.
@@ -65,13 +70,13 @@ extern const struct hal9_step_kind hal9_kind_process_stop, hal9_kind_process_sta
     hal9_kind_unit_stop, hal9_kind_unit_start, hal9_kind_port_prove, hal9_kind_port_settle,
     hal9_kind_exec_preflight;
 
-/* Args of process.stop for the holders of one listener set. holders: the ones to end. allow_exe: new kin must have one of these. Fresh. */
+/* Args of process.stop for the holders of a set of listeners, all of whose holders have been looked for. stop NULL: the defaults. Fresh. */
 HAL9_API cJSON *hal9_args_stop_holders(const struct hal9_listeners *l, const struct hal9_holders *h,
                                        const struct hal9_stop_spec *stop);
 /* Args of process.stop for all processes of a service as it runs then. Fresh. */
 HAL9_API cJSON *hal9_args_stop_service(const struct hal9_service_ref *ref,
                                        const struct hal9_stop_spec *stop);
-/* Args of process.start for a service. owner of files: state dir services/NAME. Fresh. */
+/* Args of process.start for a service of kind exec. Its environment is PATH, HOME, USER, LOGNAME, LANG and run's. Fresh. */
 HAL9_API cJSON *hal9_args_start_service(const struct hal9_service_ref *ref,
                                         const struct hal9_run_spec *run);
 HAL9_API cJSON *hal9_args_unit(const char *unit, int64_t timeout_ms);
@@ -85,8 +90,8 @@ HAL9_API cJSON *hal9_args_settle(enum hal9_proto proto, uint16_t port, int64_t s
 HAL9_API cJSON *hal9_args_preflight(const struct hal9_strv *argv, const struct hal9_run_spec *run,
                                     int64_t timeout_ms);
 
-/* Which supervisor could stop a holder: its .service where it is the main process or in whose cgroup it is; never a scope, slice, user@, sshd.
- * NULL (and *ret_why) when it has to be signals. Fresh. */
+/* Which supervisor could stop a holder: the .service of the system in whose cgroup it is; never a scope, slice, user@, sshd, cron, container runtime.
+ * Tells by the process alone, and asks nobody. NULL (and *ret_why) when it has to be signals. Fresh. */
 HAL9_API char *hal9_holder_unit(const struct hal9_proc *p, char **ret_why);
 
 #endif
