@@ -1,5 +1,8 @@
-/* Services that run the same program: whose a process is, so that no other service's is stopped. */
+/* The same program may run as several services, or as somebody else's: whose a process is, so that no other's is stopped. */
+#include <unistd.h>
+
 #include "base/cleanup.h"
+#include "hal9ops/sys.h"
 #include "restart-internal.h"
 
 /* How good a service's word is that a process belongs to it. */
@@ -26,6 +29,22 @@ static bool runs_as_told(const struct hal9_service *s, const struct hal9_proc *p
     return true;
 }
 
+/* Known by its program alone, and somebody else's: of a container, or of a unit of the system. */
+static bool lives_elsewhere(const struct hal9_service *s, const struct hal9_proc *p) {
+    _cleanup_(hal9_proc_clear) struct hal9_proc self = {0};
+    _cleanup_free_ char *why = NULL;
+
+    if (!s->run || s->run->exec.n == 0 || (!p->unit && !p->container) ||
+        hal9_proc_read(getpid(), HAL9_PROC_CGROUP, &self, NULL) != HAL9_OK)
+        return false;
+    if (p->container)
+        return !s->identity.container && !hal9_streq(p->container, self.container);
+    _cleanup_free_ char *unit = hal9_holder_unit(p, &why);
+
+    return unit && !s->identity.unit && hal9_startswith(p->cgroup, "/system.slice/") &&
+           !hal9_streq(unit, self.unit);
+}
+
 static enum claim claim_of(const struct hal9_service *s, const struct hal9_service_ref *ref,
                            const struct hal9_proc *p) {
     switch (hal9_service_is(ref, p)) {
@@ -33,6 +52,8 @@ static enum claim claim_of(const struct hal9_service *s, const struct hal9_servi
     case HAL9_SERVICE_BY_RECORD:
         return BY_START;
     case HAL9_SERVICE_BY_IDENTITY:
+        if (lives_elsewhere(s, p))
+            return NO_CLAIM;
         return runs_as_told(s, p) ? BY_ARGUMENTS : BY_PROGRAM;
     default:
         return NO_CLAIM;
@@ -69,8 +90,8 @@ static hal9_status cant_tell(const struct hal9_service *s, const struct hal9_ser
     _cleanup_free_ char *name = hal9_proc_name(p);
 
     hal9_error_set(err, HAL9_E_REFUSED, "%s (pid %d) may be %s or %s: nothing tells them apart",
-                   name, (int)p->id.pid, s->name, other->name);
-    hal9_error_hint(err, "give both an identity with cmdline, user or unit; see hal9.yaml(5)");
+                   name, (int)p->id.pid, s->name, other ? other->name : "somebody else's");
+    hal9_error_hint(err, "an identity with cmdline, user or unit does; see hal9.yaml(5)");
     return HAL9_E_REFUSED;
 }
 
@@ -96,7 +117,7 @@ hal9_status hal9_restart_kin(const struct hal9_restart *r, struct hal9_restart_f
     _cleanup_free_ bool *own = hal9_alloc(n + 1);
     const struct hal9_service *same = NULL;
     const struct hal9_proc *disputed = NULL;
-    bool started = false, by_start = true;
+    bool foreign = false, started = false, by_start = true;
 
     *ret_narrowed = false;
     if (!procs)
@@ -112,13 +133,14 @@ hal9_status hal9_restart_kin(const struct hal9_restart *r, struct hal9_restart_f
         own[i] = mine > theirs;
         started |= own[i] && mine == BY_START;
         by_start &= !own[i] || mine == BY_START;
+        foreign |= !own[i];
         if (other && !own[i])
             same = other;
         if (other && mine == theirs)
             disputed = &procs[i];
     }
-    *ret_narrowed = same;
-    if (!same)
+    *ret_narrowed = foreign;
+    if (!foreign)
         return HAL9_OK;
     /* Where its own are known for sure, those that are not are left alone. */
     if (disputed && !started)

@@ -121,3 +121,28 @@ YAML
   run -0 in_box /hal9/hal9-rollback undo "$(grep -o 'undo [a-z0-9]*' <<<"$output" | cut -d' ' -f2)"
   run -0 in_box systemctl is-active hal9-web.service
 }
+
+@test "hal9-restart: the same program in a unit of the system is not the service, its port is a stranger's" {
+  port=$(in_box /hal9/fixtures/hold-port --port 0 --probe)
+  other=$(in_box /hal9/fixtures/hold-port --port 0 --probe)
+  [ "$port" != "$other" ]
+  unit hal9-theirs.service '[Service]' "ExecStart=/hal9/fixtures/hal9-server --port $other"
+  in_box systemctl daemon-reload
+  in_box systemctl start hal9-theirs.service
+  cat >"$root/hal9/hal9.yaml" <<YAML
+hal9: 1
+services:
+  own: {port: $port, run: {exec: [/hal9/fixtures/hal9-server, --port, "$port"]}}
+  blocked: {port: $other, run: {exec: [/hal9/fixtures/hal9-server, --port, "$other"]}}
+YAML
+  run -0 restart own
+  [[ $output == *"own is not running"*"own is healthy (pid "* ]]
+  run -0 restart own
+  [[ $output == *"own is running (pid "* ]]
+  run -0 in_box systemctl is-active hal9-own.scope
+  run -1 restart blocked
+  [[ $output == *"$other/tcp is held by hal9-server"* ]]
+  run -0 in_box systemctl is-active hal9-theirs.service
+  run -0 restart own
+  run -0 in_box /hal9/hal9-rollback undo "$(grep -o 'undo [a-z0-9]*' <<<"$output" | cut -d' ' -f2)"
+}
