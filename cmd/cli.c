@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "cli-internal.h"
+#include "notify-cli.h"
 
 struct cli cli;
 
@@ -161,6 +162,7 @@ int cli_finish(int code) {
     }
     if (cli.tone == CLI_SALTY && cli.night && code != CLI_HOLDS)
         cli_print("아 시발 아 컴퓨터네 우주가\n");
+    cli_notify_flush();
     hal9_stream_free(cli.out);
     hal9_state_close(cli.state);
     hal9_config_free(cli.config);

@@ -4,9 +4,10 @@
 
 #include "base/cleanup.h"
 #include "health.h"
+#include "notify-cli.h"
 
 static char *wait_option, *max_age_option;
-static int exit_zero;
+static int exit_zero, send_now, send_again;
 
 static const struct poptOption options[] = {
     {"wait", 'w', POPT_ARG_STRING, &wait_option, 0,
@@ -15,7 +16,14 @@ static const struct poptOption options[] = {
      "exit 0 when something is failing (for pipefail)", NULL},
     {"max-age", 0, POPT_ARG_STRING, &max_age_option, 0,
      "don't act on records older than this; default: 5m", "TIME"},
+    {"send", 0, POPT_ARG_NONE, &send_now, 0, "notifications: send what is due", NULL},
+    {"again", 0, POPT_ARG_NONE, &send_again, 0, "notifications: send what was given up once more",
+     NULL},
     POPT_TABLEEND,
+};
+static const struct cli_subcommand subcommands[] = {
+    {"notifications", "", "what waits to be told, and what was given up"},
+    {NULL, NULL, NULL},
 };
 static const struct cli_example examples[] = {
     {"hal9-health", "all services of hal9.yaml"},
@@ -27,6 +35,7 @@ static const struct cli_command command = {
     .operands = "[SERVICE|CHECK|-]...",
     .summary = "Says what is wrong with which service, and who answers in its place.",
     .options = options,
+    .subcommands = subcommands,
     .examples = examples,
     .outputs = health_outputs,
 };
@@ -191,5 +200,7 @@ int main(int argc, char **argv) {
 
     if (!cli_start(&command, argc, argv, &code))
         return code;
+    if (cli.operands.n > 0 && hal9_streq(cli.operands.v[0], "notifications"))
+        return cli_finish(cli_notifications(send_now, send_again));
     return cli_finish(run());
 }

@@ -1,6 +1,7 @@
 /* What hal9-health says: records of verdicts and checks, and what to do next. */
 #include "base/cleanup.h"
 #include "health.h"
+#include "notify-cli.h"
 
 cJSON *health_planned(const struct health_asked *a) {
     cJSON *p = cJSON_CreateObject(), *names = cJSON_CreateArray();
@@ -117,6 +118,7 @@ void health_tell_all(const struct hal9_verdicts *v) {
         for (size_t k = 0; k < v->v[i].planned; k++)
             tell_check(&v->v[i], &v->v[i].jobs[k]);
     }
+    cli_notify_verdicts(v, health_verdict_record);
     summary(v);
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "cli-internal.h"
+#include "notify-cli.h"
 
 static bool live; /* a progress line stands on the terminal */
 
@@ -101,6 +102,7 @@ static void on_end(void *data, const char *id, enum hal9_op_state state) {
     }
     cJSON_AddBoolToObject(rec, "resumable", state == HAL9_OP_OPEN);
     hal9_op_clear(&op);
+    cli_notify_operation(rec);
     hal9_stream_emit(cli.out, rec);
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "cli-internal.h"
+#include "notify-cli.h"
 
 static int name_width = 12;
 
@@ -213,6 +214,8 @@ static void render(const cJSON *r, bool own) {
         render_operation(r);
     else if (hal9_streq(kind, "problem"))
         render_problem(r, own);
+    else if (hal9_streq(kind, "notification"))
+        cli_render_notification(r, own);
     else
         render_reason(r);
 }

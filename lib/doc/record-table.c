@@ -197,6 +197,7 @@ static const struct hal9_record_field object[] = {
     END,
 };
 static const struct hal9_record_field notification[] = {
+    {"id", "string", NULL, false, "its id in the spool"},
     {"to", "string", NULL, true, "who is told"},
     {"type", "string", NULL, true, "command, webhook, pagerduty, ..."},
     {"state", "queued|sent|failed|dropped", NULL, true, "how far it is"},
@@ -204,6 +205,9 @@ static const struct hal9_record_field notification[] = {
     {"service", "string", NULL, false, "the service it is about"},
     {"key", "string", NULL, false, "one incident has one key"},
     {"tries", "integer", NULL, false, "how often it was tried"},
+    {"since", "time", NULL, false, "when it was spooled"},
+    {"next", "time", NULL, false, "when it is tried again"},
+    {"configured", "boolean", NULL, false, "whether the configuration has its receiver"},
     {"reason", "string", NULL, false, "why it failed"},
     END,
 };

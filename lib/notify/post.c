@@ -50,16 +50,13 @@ static char *without_pieces(char *text, const char *url) {
     return text;
 }
 
-/* What the receiver said of it, on one line: it may have sent back anything that it got. */
+/* What the receiver said of it: it may have sent back anything that it got. */
 static char *shown(const struct hal9_buf *body, const char *secret, const char *url) {
     if (body->len == 0)
         return hal9_strdup("");
     _cleanup_free_ char *clean =
         without_pieces(without(body->data, secret, secret ? strlen(secret) : 0), url);
     clean[hal9_utf8_cut(clean, ANSWER_SHOWN)] = '\0';
-    for (char *c = clean; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            *c = ' ';
     return hal9_strf(": %s", clean);
 }
 

@@ -77,6 +77,13 @@ static void later(struct hal9_flush *f, struct hal9_entry *e, int64_t after_ms) 
     report(f, &e->item, HAL9_NOTIFY_QUEUED);
 }
 
+/* It comes from elsewhere and is shown on terminals. */
+static void scrub(char *text) {
+    for (char *c = text; c && *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = ' ';
+}
+
 static bool settle(struct hal9_flush *f, struct hal9_entry *e, struct hal9_outcome *o) {
     struct hal9_notification *t = &e->item.told;
     if (o->how == HAL9_OUT_UNTRIED)
@@ -88,6 +95,7 @@ static bool settle(struct hal9_flush *f, struct hal9_entry *e, struct hal9_outco
     t->tries++;
     free(t->reason);
     t->reason = HAL9_TAKE_PTR(o->reason);
+    scrub(t->reason);
     if (o->how == HAL9_OUT_NEVER)
         give_up(f, e);
     else
