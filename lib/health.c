@@ -104,6 +104,7 @@ static void clear_verdict(struct hal9_verdict *v) {
     for (size_t i = 0; i < v->planned; i++)
         hal9_check_result_clear(&v->jobs[i].result);
     free(v->jobs);
+    free(v->beliefs);
     free(v->service);
     free(v->reason);
     hal9_strv_free(&v->blocked_by);

@@ -151,6 +151,7 @@ HAL9_API const char *hal9_suggest(const char *word, const char *const *candidate
 HAL9_API int64_t hal9_now_ms(void);
 HAL9_API int64_t hal9_mono_ms(void);
 HAL9_API int64_t hal9_mono_us(void);
+HAL9_API int64_t hal9_boot_ms(void); /* monotonic, and goes on while the machine is suspended */
 HAL9_API void hal9_time_format(int64_t ms, char ret[32]); /* 2026-11-23T03:04:05.678Z */
 HAL9_API hal9_status hal9_time_parse(const char *text, int64_t *ret_ms, struct hal9_error *err);
 HAL9_API void hal9_time_clock(int64_t ms, char ret[16]); /* local "02:51" */
