@@ -98,6 +98,30 @@ setup() { portfix_setup; }
   gone "$fixture_pid"
 }
 
+@test "at 3am: letters that say what is wrong, and one numbered list" {
+  skip_unless script bsdutils
+  start_fixture hold-port --port "$port"
+  run at_terminal no hal9-portfix --tone 3am "$port"
+  [ "$status" -eq 1 ]
+  has "$output" "####"
+  has "$output" "What to do next:"
+  has "$output" "1. hal9-portfix $port --yes --force=holder"
+  has "$output" "2. add 'hold-port' to conflicts: of hal9-server"
+  run hal9-portfix --tone 3am "$port" -o text
+  [[ $output != *"####"* ]]
+}
+
+@test "-q says only what is wrong" {
+  start_fixture hold-port --port "$port"
+  run hal9-portfix -q "$port" -o text
+  [ "$status" -eq 1 ]
+  [ "${#lines[@]}" -eq 1 ]
+  has "$output" "held by hold-port"
+  run free -q "$port" --yes --force=holder -o text
+  [ "$status" -eq 0 ]
+  [ -z "$output" ]
+}
+
 @test "secrets on a stranger's command line are not shown" {
   skip_unless perl
   # shellcheck disable=SC2016 # perl's own
@@ -178,14 +202,19 @@ holding_parent() {
 # ---- two at once
 
 @test "while another run is at work on the port: exit 5, and for whom; without a terminal nobody waits" {
-  start_fixture layer9-server --port "$port" --ignore-term
-  HAL9OPS_TEST_LINES=$TEST_DIR/lines start_in_background "$TEST_DIR/first.log" hal9-portfix hal9-server --grace 3s --settle 0
+  start_fixture layer9-server --port "$port"
+  mkfifo "$TEST_DIR/stands" "$TEST_DIR/go"
+  exec {stands}<>"$TEST_DIR/stands" {go}<>"$TEST_DIR/go"
+  # It stands behind the second line of its journal: the stop has begun.
+  HAL9OPS_TEST_STOP=2:$stands:$go start_in_background "$TEST_DIR/first.log" hal9-portfix hal9-server --settle 0
   first=$background_pid
-  wait_for_log "$TEST_DIR/lines" 2 # the stop has begun
+  read -r -n 1 -t 20 -u "$stands" _
   run hal9-portfix hal9-server --settle 0 -o text
   [ "$status" -eq 5 ]
   has "$output" hal9-portfix
   has "$output" "pid $first"
+  is_alive "$fixture_pid"
+  printf x >&"$go"
   wait_for_exit "$first"
   [ "$exit_status" -eq 0 ]
   gone "$fixture_pid"

@@ -267,10 +267,13 @@ setup() { portfix_setup; }
 
 @test "closed connections keep a port from nobody: told as time_wait, exit 0" {
   start_fixture hal9-server --port "$port"
+  # The server is the one that closes first, so that the closed connection stays on its side.
   exec {socket}<>"/dev/tcp/127.0.0.1/$port"
+  printf 'GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n' >&"$socket"
+  has "$(timeout 10 cat <&"$socket")" '"status":"ok"'
+  exec {socket}<&-
   kill "$fixture_pid"
   wait_for_exit "$fixture_pid"
-  exec {socket}<&-
   run hal9-portfix "$port" -o json
   [ "$status" -eq 0 ]
   [ "$(jq -r 'select(.kind == "holder") | .answer' <<<"$output")" = time_wait ]
