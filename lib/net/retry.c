@@ -1,6 +1,5 @@
 /* HTTP requests sent again where that is safe: full jitter between tries, the peer's own wish
  * (Retry-After) before ours, one deadline for the whole. */
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/random.h>
@@ -27,22 +26,38 @@ enum hal9_http_class hal9_http_classify(hal9_status status, const struct hal9_ht
     return HAL9_HTTP_FINAL;
 }
 
+/* The digits of text at [from, from + n); -1 when one is none. */
+static int digits(const char *text, int from, int n) {
+    int value = 0;
+    for (int i = from; i < from + n; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return -1;
+        value = value * 10 + text[i] - '0';
+    }
+    return value;
+}
+
 /* "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 5.6.7), whatever the locale; -1 when it is something
  * else. */
 static int64_t date_ms(const char *text) {
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    struct tm t = {0};
-    char month[4];
-    char zone[4];
-    if (sscanf(text, "%*3c, %2d %3c %4d %2d:%2d:%2d %3c", &t.tm_mday, month, &t.tm_year, &t.tm_hour,
-               &t.tm_min, &t.tm_sec, zone) != 7)
+    static const char form[] = "---, -- --- ---- --:--:-- GMT";
+    if (strlen(text) != strlen(form))
         return -1;
-    month[3] = '\0';
+    for (size_t i = 0; form[i]; i++)
+        if (form[i] != '-' && text[i] != form[i])
+            return -1;
+    const char month[4] = {text[8], text[9], text[10], '\0'};
     const char *at = strstr(months, month);
-    if (!at || (at - months) % 3 != 0 || memcmp(zone, "GMT", 3) != 0)
+    struct tm t = {.tm_mday = digits(text, 5, 2),
+                   .tm_year = digits(text, 12, 4) - 1900,
+                   .tm_hour = digits(text, 17, 2),
+                   .tm_min = digits(text, 20, 2),
+                   .tm_sec = digits(text, 23, 2)};
+    if (!at || (at - months) % 3 != 0 || t.tm_mday < 0 || t.tm_year < 0 || t.tm_hour < 0 ||
+        t.tm_min < 0 || t.tm_sec < 0)
         return -1;
     t.tm_mon = (int)(at - months) / 3;
-    t.tm_year -= 1900;
     return (int64_t)timegm(&t) * 1000;
 }
 

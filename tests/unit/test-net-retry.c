@@ -234,6 +234,8 @@ static void retry_after_is_seconds_or_a_date(void **state) {
     assert_int_equal(after("-5"), -1);
     assert_int_equal(after("soon"), -1);
     assert_int_equal(after("Sun, 06 Foo 1994 08:49:37 GMT"), -1);
+    assert_int_equal(after("Sun, 06 Nov 1994 08:49:3x GMT"), -1);
+    assert_int_equal(after("Sun, 06 Nov 1994 08:49:37 CET"), -1);
     assert_int_equal(after("99999999999999999999"), -1);
     assert_int_equal(after(NULL), -1);
     unsetenv("HAL9OPS_NOW");
