@@ -10,15 +10,25 @@ struct hal9_http_pool {
     const struct hal9_curl *curl;
     CURLM *multi;
     uv_timer_t timer;
-    struct hal9_http_call *calls;
+    struct exchange *exchanges;
     unsigned handles; /* of libuv that have not closed yet; the pool goes with the last */
     bool dispatching; /* done callbacks run: the pool may be freed by one of them */
     bool freed;
 };
 
-struct hal9_http_call {
-    struct hal9_easy easy;
+/* One request on the wire, and all who wait for its answer: the call that began it, and identical ones
+ * that came later and may share it. */
+struct exchange {
+    struct hal9_easy easy; /* first: libcurl's private pointer is this */
     struct hal9_http_pool *pool;
+    struct exchange *next, *before;
+    struct hal9_http_call *calls; /* in the order they came */
+    char *identity;               /* what makes another request identical; NULL: not shared */
+    bool ended;                   /* its answer is being told; no longer in the pool's list */
+};
+
+struct hal9_http_call {
+    struct exchange *exchange;
     struct hal9_http_call *next, *before;
     void (*done)(void *data, const struct hal9_http_response *r, const struct hal9_error *e);
     void *data;
@@ -36,31 +46,61 @@ static void forget_handle(struct hal9_http_pool *p) {
         free(p);
 }
 
-static void unlink_call(struct hal9_http_call *c) {
-    if (c->before)
-        c->before->next = c->next;
+static void add_call(struct exchange *x, struct hal9_http_call *c) {
+    struct hal9_http_call *last = x->calls;
+    while (last && last->next)
+        last = last->next;
+    c->exchange = x;
+    c->before = last;
+    if (last)
+        last->next = c;
     else
-        c->pool->calls = c->next;
-    if (c->next)
-        c->next->before = c->before;
+        x->calls = c;
 }
 
 static void free_call(struct hal9_http_call *c) {
-    unlink_call(c);
-    c->pool->curl->f_curl_multi_remove_handle(c->pool->multi, c->easy.handle);
-    hal9_easy_close(&c->easy);
+    if (c->before)
+        c->before->next = c->next;
+    else
+        c->exchange->calls = c->next;
+    if (c->next)
+        c->next->before = c->before;
     free(c);
 }
 
-static void end_call(struct hal9_http_call *c, CURLcode code) {
+/* Off the wire and out of the pool; who waits for it stays. */
+static void leave_pool(struct exchange *x) {
+    if (x->before)
+        x->before->next = x->next;
+    else
+        x->pool->exchanges = x->next;
+    if (x->next)
+        x->next->before = x->before;
+    x->pool->curl->f_curl_multi_remove_handle(x->pool->multi, x->easy.handle);
+    hal9_easy_close(&x->easy);
+    x->ended = true;
+}
+
+static void free_exchange(struct exchange *x) {
+    while (x->calls)
+        free_call(x->calls);
+    free(x->identity);
+    free(x);
+}
+
+static void end_exchange(struct exchange *x, CURLcode code) {
     _cleanup_error_ struct hal9_error err = {0};
-    void (*done)(void *, const struct hal9_http_response *, const struct hal9_error *) = c->done;
-    void *data = c->data;
-    hal9_easy_finish(&c->easy, code, &err);
-    struct hal9_http_response response = c->easy.response;
-    c->easy.response = (struct hal9_http_response){0};
-    free_call(c); /* first: done may free the pool */
-    done(data, &response, &err);
+    struct hal9_http_pool *p = x->pool;
+    hal9_easy_finish(&x->easy, code, &err);
+    struct hal9_http_response response = x->easy.response;
+    x->easy.response = (struct hal9_http_response){0};
+    leave_pool(x); /* first: done may free the pool */
+    while (x->calls && !p->freed) {
+        const struct hal9_http_call c = *x->calls;
+        free_call(x->calls);
+        c.done(c.data, &response, &err);
+    }
+    free_exchange(x);
     hal9_http_response_clear(&response);
 }
 
@@ -75,7 +115,7 @@ static void dispatch(struct hal9_http_pool *p) {
     for (CURLMsg *m; !p->freed && (m = p->curl->f_curl_multi_info_read(p->multi, &left));) {
         const CURLcode code = m->data.result;
         if (m->msg == CURLMSG_DONE)
-            end_call((void *)hal9_curl_info_text(m->easy_handle, CURLINFO_PRIVATE), code);
+            end_exchange((void *)hal9_curl_info_text(m->easy_handle, CURLINFO_PRIVATE), code);
     }
     p->dispatching = false;
     if (p->freed)
@@ -180,32 +220,72 @@ hal9_status hal9_http_pool_new(struct uv_loop_s *loop, struct hal9_http_pool **r
     return HAL9_OK;
 }
 
+/* All that decides what the answer is; NULL: it must be asked for by itself. */
+static char *identity_of(const struct hal9_http_request *q) {
+    struct hal9_buf b = {0};
+    if (!q->share || q->data || !hal9_http_repeatable(q))
+        return NULL;
+    hal9_buf_printf(&b, "%s\n%s\n%s\n%s\n%d\n%lld\n%zu\n", q->method ? q->method : "GET", q->url,
+                    q->unix_socket ? q->unix_socket : "", q->ca_file ? q->ca_file : "", q->follow,
+                    (long long)q->timeout_ms, q->max_body);
+    for (size_t i = 0; q->headers && q->headers[i]; i++)
+        hal9_buf_printf(&b, "%s\n", q->headers[i]);
+    return hal9_buf_take(&b);
+}
+
+static struct exchange *find_identical(const struct hal9_http_pool *p, const char *identity) {
+    for (struct exchange *x = identity ? p->exchanges : NULL; x; x = x->next)
+        if (hal9_streq(x->identity, identity))
+            return x;
+    return NULL;
+}
+
+static hal9_status begin_exchange(struct hal9_http_pool *p, const struct hal9_http_request *q,
+                                  char **identity, struct exchange **ret, struct hal9_error *err) {
+    struct exchange *x = hal9_alloc(sizeof(*x));
+    hal9_status status = hal9_easy_open(&x->easy, q, err);
+    if (status != HAL9_OK) {
+        free(x);
+        return status;
+    }
+    x->pool = p;
+    x->identity = HAL9_TAKE_PTR(*identity);
+    x->next = p->exchanges;
+    if (x->next)
+        x->next->before = x;
+    p->exchanges = x;
+    /* The answer is never told from here: libcurl only sets its timer. */
+    p->curl->f_curl_multi_add_handle(p->multi, x->easy.handle);
+    *ret = x;
+    return HAL9_OK;
+}
+
 hal9_status hal9_http_start(struct hal9_http_pool *p, const struct hal9_http_request *q,
                             void (*done)(void *data, const struct hal9_http_response *r,
                                          const struct hal9_error *e),
                             void *data, struct hal9_http_call **ret, struct hal9_error *err) {
-    struct hal9_http_call *c = hal9_alloc(sizeof(*c));
-    hal9_status status = hal9_easy_open(&c->easy, q, err);
-    if (status != HAL9_OK) {
-        free(c);
+    _cleanup_free_ char *identity = identity_of(q);
+    struct exchange *x = find_identical(p, identity);
+    hal9_status status = x ? HAL9_OK : begin_exchange(p, q, &identity, &x, err);
+    if (status != HAL9_OK)
         return status;
-    }
-    c->pool = p;
+    struct hal9_http_call *c = hal9_alloc(sizeof(*c));
     c->done = done;
     c->data = data;
-    c->next = p->calls;
-    if (c->next)
-        c->next->before = c;
-    p->calls = c;
+    add_call(x, c);
     *ret = c;
-    /* The answer is never told from here: libcurl only sets its timer. */
-    p->curl->f_curl_multi_add_handle(p->multi, c->easy.handle);
     return HAL9_OK;
 }
 
 void hal9_http_cancel(struct hal9_http_call *c) {
-    if (c)
-        free_call(c);
+    if (!c)
+        return;
+    struct exchange *x = c->exchange;
+    free_call(c);
+    if (x->calls || x->ended)
+        return;
+    leave_pool(x);
+    free_exchange(x);
 }
 
 static void on_timer_closed(uv_handle_t *h) {
@@ -213,9 +293,10 @@ static void on_timer_closed(uv_handle_t *h) {
 }
 
 static void shut(struct hal9_http_pool *p) {
-    for (struct hal9_http_call *c = p->calls, *next; c; c = next) {
-        next = c->next;
-        free_call(c);
+    for (struct exchange *x = p->exchanges, *next; x; x = next) {
+        next = x->next;
+        leave_pool(x);
+        free_exchange(x);
     }
     p->curl->f_curl_multi_cleanup(p->multi);
     uv_close((uv_handle_t *)&p->timer, on_timer_closed);

@@ -143,6 +143,106 @@ static void a_pool_freed_in_an_answer_ends_the_rest(void **state) {
     close(fd);
 }
 
+/* ---- identical requests */
+
+static struct hal9_http_call *share(struct hal9_http_pool *p, int port, const char *header,
+                                    struct tally *t) {
+    struct hal9_http_call *call = NULL;
+    char url[64];
+    const char *const headers[] = {header, NULL};
+    snprintf(url, sizeof(url), "http://127.0.0.1:%d/health", port);
+    const struct hal9_http_request q = {
+        .url = url, .headers = headers, .timeout_ms = 20000, .share = true};
+    assert_ok(hal9_http_start(p, &q, count, t, &call, NULL));
+    return call;
+}
+
+/* How many requests a receiver with that record got. */
+static int requests_in(const char *path) {
+    int n = 0;
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    for (int c; (c = fgetc(f)) != EOF;)
+        n += c == '\n';
+    fclose(f);
+    return n;
+}
+
+/* A receiver that records to path, which it makes. */
+static struct fixture recorder(char *path) {
+    const int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    close(fd);
+    return fixture_start("http-receiver", (const char *[]){"--record", path, "--answer", "slow:50",
+                                                           "--answer", "200", NULL});
+}
+
+static void identical_requests_are_one(void **state) {
+    (void)state;
+    char path[] = "/tmp/hal9-pool.XXXXXX";
+    struct fixture f = recorder(path);
+    uv_loop_t loop;
+    struct hal9_http_pool *p = new_pool(&loop);
+    struct tally t = {0};
+    for (int i = 0; i < 50; i++)
+        share(p, f.port, "X-A: 1", &t);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(t.calls, 50);
+    assert_int_equal(requests_in(path), 1);
+    share(p, f.port, "X-A: 1", &t); /* the first is over: asked anew */
+    share(p, f.port, "X-A: 2", &t); /* another question */
+    ask(p, f.port, 20000, &t);      /* nor does one that isn't shared join */
+    ask(p, f.port, 20000, &t);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(t.calls, 54);
+    assert_int_equal(requests_in(path), 5);
+    hal9_http_pool_free(p);
+    close_loop(&loop);
+    fixture_stop(&f);
+    unlink(path);
+}
+
+static void who_shares_may_leave_and_the_rest_is_told(void **state) {
+    (void)state;
+    char path[] = "/tmp/hal9-pool.XXXXXX";
+    struct fixture f = recorder(path);
+    uv_loop_t loop;
+    struct hal9_http_pool *p = new_pool(&loop);
+    struct tally first = {0}, t = {0};
+    struct hal9_http_call *began = share(p, f.port, NULL, &first);
+    share(p, f.port, NULL, &t);
+    struct hal9_http_call *other = share(p, f.port, NULL, &t);
+    share(p, f.port, NULL, &t);
+    hal9_http_cancel(began);
+    t.cancel_in_done = other; /* the second, told, cancels the third */
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(first.calls, 0);
+    assert_int_equal(t.calls, 2);
+    assert_int_equal(requests_in(path), 1);
+    hal9_http_cancel(share(p, f.port, NULL, &t)); /* nobody waits: nothing is asked */
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(requests_in(path), 1);
+    hal9_http_pool_free(p);
+    close_loop(&loop);
+    fixture_stop(&f);
+    unlink(path);
+}
+
+static void a_pool_freed_in_a_shared_answer_ends_the_rest(void **state) {
+    (void)state;
+    char path[] = "/tmp/hal9-pool.XXXXXX";
+    struct fixture f = recorder(path);
+    uv_loop_t loop;
+    struct hal9_http_pool *p = new_pool(&loop);
+    struct tally t = {.free_in_done = p};
+    for (int i = 0; i < 3; i++)
+        share(p, f.port, NULL, &t);
+    close_loop(&loop);
+    assert_int_equal(t.calls, 1);
+    fixture_stop(&f);
+    unlink(path);
+}
+
 static void a_pool_freed_with_calls_under_way_tells_none(void **state) {
     (void)state;
     struct peer silent = {.hold = true};
@@ -168,6 +268,9 @@ int main(void) {
         cmocka_unit_test(an_answer_may_cancel_another),
         cmocka_unit_test(a_pool_freed_in_an_answer_ends_the_rest),
         cmocka_unit_test(a_pool_freed_with_calls_under_way_tells_none),
+        cmocka_unit_test(identical_requests_are_one),
+        cmocka_unit_test(who_shares_may_leave_and_the_rest_is_told),
+        cmocka_unit_test(a_pool_freed_in_a_shared_answer_ends_the_rest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,6 +27,8 @@ struct hal9_http_request {
     const char *ca_file;     /* NULL: the system's; TLS is always verified */
     /* it has a key of its own, by which the peer knows it again: hal9_http_retry() may send it twice */
     bool keyed;
+    /* an identical request that is under way in the pool may answer this one, too; its time counts from then. Without data alone */
+    bool share;
 };
 enum hal9_http_failure {
     HAL9_HTTP_NONE,
