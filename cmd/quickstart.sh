@@ -69,7 +69,7 @@ fixtures=$top/build/tests/fixtures
 
 # Port 8080 where it is free, as in the story; another one where it is not.
 port=8080
-hal9-portfix --list -q "$port" >/dev/null || port=0
+env -u HAL9OPS_CONFIG hal9-portfix --list "$port" >/dev/null || port=0
 mkfifo "$dir/ready"
 "$fixtures/layer9-server" --port "$port" --ready-file "$dir/ready" >"$dir/layer9.log" 2>&1 &
 pids+=($!)
