@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -23,6 +24,13 @@ void cli_progress_clear(void) {
     live = false;
 }
 
+/* Of the terminal on stderr: stdout may be a pipe. */
+static int columns(void) {
+    struct winsize size = {0};
+
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 3 ? size.ws_col : 80;
+}
+
 void cli_progress(const char *fmt, ...) {
     va_list ap;
 
@@ -31,7 +39,8 @@ void cli_progress(const char *fmt, ...) {
     va_start(ap, fmt);
     _cleanup_free_ char *text = hal9_vstrf(fmt, ap);
     va_end(ap);
-    cli_complain("\r\033[K  %s", text);
+    /* A line that wraps could not be taken back. */
+    cli_complain("\r\033[K  %.*s", columns() - 3, text);
     live = true;
 }
 

@@ -206,6 +206,9 @@ static void render(const cJSON *r, bool own) {
     if (hal9_streq(kind, "check") && !cli.verbose)
         return;
     cli_progress_clear();
+    /* The tools before this one in the pipe show their progress on the same terminal. */
+    if (cli.from_stdin && cli.terminal)
+        cli_print("\r\033[K");
     cli_banner_due();
     heading((int)hal9_json_int(r, "stage", 0), hal9_json_str(r, "tool"), own);
     if (hal9_streq(kind, "verdict"))
