@@ -36,9 +36,10 @@ lines_of() {
 
 # Live servers of this test by the name of their program.
 copies() {
-  local pid n=0
+  local pid exe n=0
   for pid in $(marked_pids); do
-    [ "$(readlink "/proc/$pid/exe")" = "$HAL9_FIXTURES/$1" ] && is_alive "$pid" && n=$((n + 1))
+    exe=$(readlink "/proc/$pid/exe") || continue
+    [ "${exe##*/}" = "$1" ] && is_alive "$pid" && n=$((n + 1))
   done
   echo "$n"
 }

@@ -7,7 +7,9 @@ site() {
   free_port
   port=$free_port
   export PATH=$HAL9_BIN:$PATH HAL9OPS_CONFIG=$TEST_DIR/hal9.yaml HAL9OPS_STATE_DIR=$TEST_DIR/state HAL9OPS_LOCK_DIR=$TEST_DIR/lock
-  mkdir -p "$HAL9OPS_LOCK_DIR"
+  mkdir -p "$HAL9OPS_LOCK_DIR" "$TEST_DIR/bin"
+  # A program of its own: a service is known by its path, and other tests run at the same time.
+  cp "$HAL9_FIXTURES/hal9-server" "$TEST_DIR/bin/"
   write_site
 }
 
@@ -18,7 +20,7 @@ services:
   hal9-server:
     port: $port
     run:
-      exec: [$HAL9_FIXTURES/hal9-server, --port, "$port"${ARGS:+, $ARGS}]
+      exec: [$TEST_DIR/bin/hal9-server, --port, "$port"${ARGS:+, $ARGS}]
       env: {HAL9_TEST_MARK: "$HAL9_TEST_MARK", HAL9_FIXTURE_LIFETIME: "300"}
     stop: {grace: 2s}
     gate: {within: ${GATE:-15s}, interval: 200ms}
