@@ -163,6 +163,8 @@ int cli_finish(int code) {
     if (cli.tone == CLI_SALTY && cli.night && code != CLI_HOLDS)
         cli_print("아 시발 아 컴퓨터네 우주가\n");
     cli_notify_flush();
+    if (cli.out && hal9_stream_begun(cli.out))
+        hal9_stream_end(cli.out, &(struct hal9_stage_result){.exit = code});
     hal9_stream_free(cli.out);
     hal9_state_close(cli.state);
     hal9_config_free(cli.config);

@@ -59,8 +59,11 @@ int cli_error(const struct hal9_error *err) {
     cli_complain("%s: %s\n%s", cli.command->name, text, hint);
     if (!cli.trouble)
         cli.trouble = HAL9_TAKE_PTR(text);
-    if (cli.out && !cli.text)
+    if (cli.out && !cli.text) {
+        /* An error before the stage has begun is a stage all the same: its end carries the exit code down the pipe. */
+        hal9_stream_begin(cli.out, NULL);
         hal9_stream_problem(cli.out, err);
+    }
     return cli_exit_code(err);
 }
 

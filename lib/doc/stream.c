@@ -136,6 +136,10 @@ void hal9_stream_end(struct hal9_stream *s, const struct hal9_stage_result *r) {
     s->begun = false;
 }
 
+bool hal9_stream_begun(const struct hal9_stream *s) {
+    return s->begun;
+}
+
 void hal9_stream_problem(struct hal9_stream *s, const struct hal9_error *e) {
     cJSON *r = hal9_record_new(s, "problem");
     hal9_json_add_str(r, "message", e->message ? e->message : hal9_status_name(e->code));

@@ -152,6 +152,17 @@ setup() {
   [ "$(operations)" -eq 0 ]
 }
 
+@test "a tool before that ended in a usage error: its 2 goes down the pipe, nothing is done" {
+  start_fixture layer9-server --port "$port"
+  run bash -c 'hal9-health -c "$TEST_DIR/missing.yaml" | hal9-portfix - | hal9-restart - | hal9-health -'
+  [ "$status" -eq 2 ]
+  is_alive "$fixture_pid"
+  run bash -c 'hal9-health no-such-service | hal9-portfix -'
+  [ "$status" -eq 2 ]
+  is_alive "$fixture_pid"
+  [ "$(operations)" -eq 0 ]
+}
+
 @test "verdicts of another host are passed on and not acted on" {
   start_fixture layer9-server --port "$port"
   HAL9OPS_MACHINE=00000000000000000000000000000001 HAL9OPS_HOST=elsewhere hal9-health >"$TEST_DIR/foreign" || true

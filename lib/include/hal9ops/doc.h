@@ -246,6 +246,8 @@ struct hal9_stage_result {
 };
 /* Writes this stage's `end`. Call once. */
 HAL9_API void hal9_stream_end(struct hal9_stream *s, const struct hal9_stage_result *r);
+/* Whether a begin waits for its end. */
+HAL9_API bool hal9_stream_begun(const struct hal9_stream *s);
 /* A `problem` record out of an error. */
 HAL9_API void hal9_stream_problem(struct hal9_stream *s, const struct hal9_error *e);
 
