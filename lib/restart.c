@@ -1,5 +1,6 @@
 /* A service stopped and started again, and proven healthy: looking, planning, acting, and how it ended. */
 #include "base/cleanup.h"
+#include "hal9ops/net.h"
 #include "hal9ops/sys.h"
 #include "restart-internal.h"
 
@@ -16,7 +17,8 @@ char *hal9_restart_detach_warning(const struct hal9_restart_findings *f) {
     while (i < f->n && (f->v[i].answer != HAL9_RESTART_TO_DO ||
                         hal9_run_kind(f->v[i].service->run) != HAL9_RUN_EXEC))
         i++;
-    if (i == f->n || hal9_detach_available(&why) != HAL9_DETACH_NONE)
+    /* Only a supervisor of control groups takes what is left in one with it. */
+    if (i == f->n || !hal9_systemd_running() || hal9_detach_available(&why) != HAL9_DETACH_NONE)
         return NULL;
     return hal9_strf("%s stays in the control group of this session, and ends with it where a "
                      "supervisor clears that up (cron under systemd, KillUserProcesses): %s",
