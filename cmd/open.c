@@ -28,8 +28,11 @@ int cli_open_state(enum hal9_state_mode mode) {
 
     if (s == HAL9_OK)
         s = hal9_state_open(dir, mode, shared && hal9_streq(shared, dir), &cli.state, &err);
-    if (s == HAL9_OK)
+    if (s == HAL9_OK) {
+        if (mode == HAL9_STATE_WRITE)
+            hal9_state_reserve(cli.state);
         return CLI_HOLDS;
+    }
     /* Reading goes on without history, unless the directory was named or is of a newer build. */
     if (mode == HAL9_STATE_READ && s != HAL9_E_USAGE && !cli.state_option) {
         hal9_log(1, "no history: %s", err.message);

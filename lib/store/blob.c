@@ -42,7 +42,7 @@ hal9_status hal9_blob_put(struct hal9_state *s, const void *data, size_t len, ch
     char sha[65];
     hal9_sha256_hex(data, len, sha);
     _cleanup_free_ char *folder = folder_of(s, sha);
-    status = hal9_dir_make(folder, hal9_state_dir_mode(s), err);
+    status = hal9_store_folder(s, folder, err);
     if (status != HAL9_OK)
         return hal9_state_explain(err, status);
     _cleanup_free_ char *shared = file_of(folder, sha, false);
@@ -52,8 +52,8 @@ hal9_status hal9_blob_put(struct hal9_state *s, const void *data, size_t len, ch
     if (found == HIDDEN)
         found = compare(path = own, data, len);
     /* One that is there may have been renamed a moment ago by a process that has not synced yet. */
-    status =
-        found == SAME ? hal9_dir_sync(folder, err) : hal9_file_write(path, data, len, 0600, err);
+    status = found == SAME ? hal9_dir_sync(folder, err)
+                           : hal9_store_write(s, path, data, len, 0600, err);
     _cleanup_free_ char *blobs = hal9_state_sub(s, "blobs", NULL);
     if (status == HAL9_OK)
         status = hal9_dir_sync(blobs, err);

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #define MARK_TIMEOUT_MS 2000
 
 struct hal9_journal {
+    const struct hal9_state *state; /* until the first line is written */
     char *id;
     char *path;
     char *mark;
@@ -33,6 +35,7 @@ static struct hal9_journal *journal_new(const struct hal9_state *s, const char *
                                         size_t reserve) {
     struct hal9_journal *j = hal9_alloc(sizeof(*j));
     *j = (struct hal9_journal){
+        .state = s,
         .id = hal9_strdup(id),
         .path = hal9_journal_path(s, id),
         .mark = hal9_mark_path(s, id),
@@ -94,12 +97,23 @@ static int flock_mark(int fd) {
     }
 }
 
+/* Opens the mark, made when it isn't there, on a full disk out of the reserve. -1 and errno. */
+static int open_mark(const struct hal9_journal *j, mode_t mode) {
+    const int flags = O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY;
+    int fd = HAL9_AGAIN(hal9_sys_open(j->mark, flags | O_CREAT, 0600));
+    if (fd >= 0 || !hal9_store_full(errno))
+        return fd;
+    fd = hal9_reserve_take(j->state, j->mark, mode);
+    if (fd >= 0 && hal9_sys_ftruncate(fd, 0) < 0)
+        hal9_log(1, "cannot empty %s: %s", j->mark, strerror(errno)); /* its name is what counts */
+    return fd;
+}
+
 /* The mark stands, flocked, until the journal does: who finds a mark without a journal and can
  * lock it may drop it. Returns its descriptor, or -1. */
 static int make_mark(const struct hal9_journal *j, mode_t mode) {
     for (;;) {
-        int flags = O_WRONLY | O_CREAT | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY;
-        _cleanup_close_ int fd = HAL9_AGAIN(hal9_sys_open(j->mark, flags, 0600));
+        _cleanup_close_ int fd = open_mark(j, mode);
         struct stat st;
         if (fd < 0 || flock_mark(fd) < 0 || fstat(fd, &st) < 0)
             return -1;
@@ -113,7 +127,7 @@ static int make_mark(const struct hal9_journal *j, mode_t mode) {
 
 /* Makes the file and has it locked, with its space. What fails here leaves neither file nor mark. */
 static hal9_status make_file(struct hal9_journal *j, mode_t mode, struct hal9_error *err) {
-    int flags = O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+    int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
     j->fd = HAL9_AGAIN(hal9_sys_open(j->path, flags, 0600));
     if (j->fd < 0)
         return hal9_error_errno(err, errno, "cannot make %s", j->path);
@@ -129,6 +143,18 @@ static hal9_status make_file(struct hal9_journal *j, mode_t mode, struct hal9_er
     return status;
 }
 
+/* On a full disk a file of the reserve becomes the journal: it has its space, and comes locked. */
+static bool use_reserve(struct hal9_journal *j) {
+    int fd = hal9_reserve_take(j->state, j->path, hal9_state_file_mode(j->state));
+    if (fd < 0)
+        return false;
+    if (j->fd >= 0)
+        close(j->fd);
+    j->fd = fd;
+    j->reserved = HAL9_RESERVE_SIZE;
+    return true;
+}
+
 hal9_status hal9_journal_create(struct hal9_state *s, const char *id, size_t reserve,
                                 struct hal9_journal **ret, struct hal9_error *err) {
     hal9_status status = hal9_journal_id_check(id, err);
@@ -142,14 +168,41 @@ hal9_status hal9_journal_create(struct hal9_state *s, const char *id, size_t res
     _cleanup_close_ int mark = make_mark(j, hal9_state_file_mode(s));
     if (mark < 0)
         return hal9_state_explain(err, hal9_error_errno(err, errno, "cannot make %s", j->mark));
-    status = make_file(j, hal9_state_file_mode(s), err);
-    if (status != HAL9_OK) {
+    _cleanup_error_ struct hal9_error e = {0};
+    status = make_file(j, hal9_state_file_mode(s), &e);
+    if (status != HAL9_OK && !(hal9_store_full(e.errnum) && use_reserve(j))) {
         if (status != HAL9_E_EXISTS)
             unlink(j->mark);
-        return hal9_state_explain(err, status);
+        hal9_state_explain(&e, status);
+        return hal9_error_move(err, &e);
     }
     *ret = HAL9_TAKE_PTR(j);
     return HAL9_OK;
+}
+
+/* Where the next line goes: not at the end of the file, where zero bytes may stand, its space. */
+static bool go_to_end(const struct hal9_journal *j) {
+    return lseek(j->fd, (off_t)j->end, SEEK_SET) >= 0;
+}
+
+/* Whether the space that a cut gives up can be had again. */
+static bool has_room(const struct hal9_journal *j, size_t len) {
+    return HAL9_AGAIN(hal9_sys_fallocate(j->fd, (off_t)len, (off_t)j->reserve)) == 0;
+}
+
+/* On a full disk what is torn keeps its space: it is written over with zero bytes, which readers leave out. */
+static bool write_zeros(const struct hal9_journal *j, const struct hal9_buf *text) {
+    size_t len = text->len;
+    while (len > j->end && text->data[len - 1] == '\0')
+        len--;
+    _cleanup_free_ char *zeros = hal9_alloc(len - j->end + 1);
+    return go_to_end(j) && hal9_fd_write_all(j->fd, zeros, len - j->end, NULL) == HAL9_OK;
+}
+
+static bool cut_torn(const struct hal9_journal *j, const struct hal9_buf *text) {
+    bool cut = has_room(j, text->len) ? hal9_sys_ftruncate(j->fd, (off_t)j->end) == 0
+                                      : write_zeros(j, text);
+    return cut && HAL9_AGAIN(hal9_sys_fsync(j->fd)) == 0;
 }
 
 /* Reads what is there under the lock, cuts what is torn. */
@@ -169,11 +222,13 @@ static hal9_status take_up(struct hal9_journal *j, struct hal9_error *err) {
         hal9_error_hint(err, "hal9-rollback show %s tells how; undo takes it back", j->id);
         return HAL9_E_REFUSED;
     }
-    if (scan.torn &&
-        (hal9_sys_ftruncate(j->fd, (off_t)scan.whole) < 0 || HAL9_AGAIN(hal9_sys_fsync(j->fd)) < 0))
-        return hal9_error_errno(err, errno, "cannot cut the torn last line off %s", j->path);
-    j->end = j->reserved = scan.whole;
+    struct stat st;
+    j->end = scan.whole;
     j->crc = scan.crc;
+    if (scan.torn && !cut_torn(j, &text))
+        return hal9_error_errno(err, errno, "cannot cut the torn last line off %s", j->path);
+    size_t had = fstat(j->fd, &st) == 0 ? (size_t)st.st_blocks * 512 : 0;
+    j->reserved = had > j->end ? had : j->end;
     return HAL9_OK;
 }
 
@@ -187,7 +242,7 @@ hal9_status hal9_journal_reopen(struct hal9_state *s, const char *id, struct hal
     if (status != HAL9_OK)
         return status;
     _cleanup_(hal9_journal_closep) struct hal9_journal *j = journal_new(s, id, RESERVE_AGAIN);
-    int flags = O_RDWR | O_APPEND | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY;
+    int flags = O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY;
     j->fd = HAL9_AGAIN(hal9_sys_open(j->path, flags, 0));
     if (j->fd < 0 && errno == ENOENT)
         return hal9_journal_missing(s, id, err);
@@ -217,8 +272,13 @@ hal9_status hal9_journal_reopen(struct hal9_state *s, const char *id, struct hal
 static hal9_status write_line(struct hal9_journal *j, const struct hal9_buf *line,
                               struct hal9_error *err) {
     _cleanup_error_ struct hal9_error e = {0};
+    if (!go_to_end(j))
+        return hal9_error_errno(err, errno, "cannot write %s", j->path);
     if (hal9_fd_write_all(j->fd, line->data, line->len, &e) == HAL9_OK)
         return HAL9_OK;
+    if (j->end == 0 && hal9_store_full(e.errnum) && use_reserve(j) &&
+        hal9_fd_write_all(j->fd, line->data, line->len, NULL) == HAL9_OK)
+        return HAL9_OK;                      /* space could not be asked for, and was not there */
     if (ftruncate(j->fd, (off_t)j->end) < 0) /* cleans up after a fault: not counted as a point */
         j->broken = true;
     j->reserved = j->end; /* the cut may have taken the reserve along */

@@ -156,6 +156,6 @@ hal9_status hal9_service_record(struct hal9_state *s, const struct hal9_service_
     _cleanup_json_ cJSON *j = hal9_service_ref_json(r);
     _cleanup_free_ char *text = hal9_json_text(j);
     _cleanup_free_ char *line = hal9_strf("%s\n", text);
-    status = hal9_file_write(path, line, strlen(line), hal9_state_file_mode(s), err);
+    status = hal9_store_write(s, path, line, strlen(line), hal9_state_file_mode(s), err);
     return hal9_state_explain(err, status);
 }

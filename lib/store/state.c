@@ -56,6 +56,15 @@ mode_t hal9_state_file_mode(const struct hal9_state *s) {
     return s->shared ? 0660 : 0600;
 }
 
+/* One that no full or read-only disk is behind. Fresh. */
+static char *other_place(void) {
+    const char *runtime = environment("XDG_RUNTIME_DIR");
+    if (geteuid() == 0)
+        return hal9_strdup("/run/hal9ops");
+    return runtime ? hal9_strf("%s/hal9ops", runtime)
+                   : hal9_strf("/tmp/hal9ops-state-%u", (unsigned)geteuid());
+}
+
 hal9_status hal9_state_explain(struct hal9_error *err, hal9_status status) {
     if (status == HAL9_OK || !err || err->hint)
         return status;
@@ -65,9 +74,8 @@ hal9_status hal9_state_explain(struct hal9_error *err, hal9_status status) {
     case EROFS:
     case ENOSPC:
     case EDQUOT: {
-        const char *runtime = geteuid() == 0 ? NULL : environment("XDG_RUNTIME_DIR");
-        hal9_error_hint(err, "the state can go elsewhere: --state-dir %s/hal9ops",
-                        runtime ? runtime : "/run");
+        _cleanup_free_ char *other = other_place();
+        hal9_error_hint(err, "the state can go elsewhere: --state-dir %s", other);
         break;
     }
     default:
@@ -203,7 +211,12 @@ hal9_status hal9_state_service_dir(struct hal9_state *s, const char *service, ch
     _cleanup_free_ char *name = hal9_store_escape(service);
     _cleanup_free_ char *path = hal9_state_sub(s, "services", name);
     if (s->mode == HAL9_STATE_WRITE) {
-        hal9_status status = make_durable(path, hal9_state_dir_mode(s), err);
+        _cleanup_free_ char *services = hal9_state_sub(s, "services", NULL);
+        struct stat st;
+        bool there = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+        hal9_status status = there ? HAL9_OK : hal9_store_folder(s, path, err);
+        if (status == HAL9_OK && !there)
+            status = hal9_dir_sync(services, err);
         if (status != HAL9_OK)
             return hal9_state_explain(err, status);
     }

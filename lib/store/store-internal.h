@@ -14,6 +14,7 @@
 #define HAL9_JOURNAL_MAX ((size_t)256 << 20)
 #define HAL9_BLOB_MAX ((size_t)1 << 30)
 #define HAL9_NOTE_MAX ((size_t)4096)
+#define HAL9_RESERVE_SIZE ((size_t)64 << 10) /* of a file of the reserve */
 
 struct hal9_state {
     char *path; /* absolute */
@@ -41,6 +42,17 @@ mode_t hal9_state_file_mode(const struct hal9_state *s);
 hal9_status hal9_state_explain(struct hal9_error *err, hal9_status status);
 /* HAL9_E_USAGE unless the state was opened for writing. */
 hal9_status hal9_state_writable(const struct hal9_state *s, struct hal9_error *err);
+
+/* ---- the reserve for a full disk: reserve.c ---- */
+
+bool hal9_store_full(int errnum); /* ENOSPC, EDQUOT */
+/* A file of the reserve, moved to path (whatever is there is replaced), its space kept: open for reading and writing, flocked. It is
+ * empty, or, where space could only be had by writing, HAL9_RESERVE_SIZE zero bytes. -1 and ENOSPC when none is left. */
+int hal9_reserve_take(const struct hal9_state *s, const char *path, mode_t mode);
+/* hal9_dir_make() and hal9_file_write(), that on a full disk use the reserve. */
+hal9_status hal9_store_folder(const struct hal9_state *s, const char *path, struct hal9_error *err);
+hal9_status hal9_store_write(const struct hal9_state *s, const char *path, const void *data,
+                             size_t len, mode_t mode, struct hal9_error *err);
 
 /* Opens a regular file for reading; anything else is HAL9_E_CORRUPT. */
 hal9_status hal9_store_open(const char *path, int *ret_fd, struct hal9_error *err);

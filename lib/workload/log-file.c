@@ -37,6 +37,11 @@ hal9_status wl_log_open(struct hal9_state *state, const char *name, int *ret_fd,
     if (lstat(path, &st) == 0 && st.st_size > ROTATE_ABOVE && rename(path, old) < 0)
         return hal9_error_errno(err, errno, "cannot rename %s to out.log.1", path);
     _cleanup_close_ int fd = open_append(path, mode);
+    if (fd < 0 && (errno == ENOSPC || errno == EDQUOT)) {
+        status = hal9_state_spare_file(state, path, mode, &fd, err);
+        if (status != HAL9_OK)
+            return status;
+    }
     if (fd < 0 || as_log(fd, &st) < 0)
         return hal9_error_errno(err, errno, "cannot open %s", path);
     if (st.st_uid == geteuid() && (st.st_mode & 07777) != mode && fchmod(fd, mode) < 0)

@@ -10,7 +10,7 @@
  *     hal9_journal_append(j, line, true, &err);          // durable when it returns
  *
  * Layout of the state directory: journal/ID.ndjson, open/ID (one empty file for each operation without an end), blobs/ab/SHA256,
- * services/NAME/ (process record, logs), format (the layout's version).
+ * services/NAME/ (process record, logs), reserve/ (space kept ahead for a full disk), format (the layout's version).
  */
 #ifndef HAL9OPS_STORE_H
 #define HAL9OPS_STORE_H
@@ -38,6 +38,15 @@ HAL9_API const char *hal9_state_path(const struct hal9_state *s);
 /* services/NAME (escaped where it must be), made when mode is WRITE. Fresh. */
 HAL9_API hal9_status hal9_state_service_dir(struct hal9_state *s, const char *service, char **ret,
                                             struct hal9_error *err);
+
+/* Keeps 1 MiB ahead for this user in reserve/: files that have their blocks, and empty folders. On a full file system (ENOSPC, EDQUOT) a
+ * journal, a blob, a record takes the place of one of them, so that a rescue goes on. What is missing is made again by a later call;
+ * that it can't be had is no error. */
+HAL9_API void hal9_state_reserve(struct hal9_state *s);
+/* An empty file at path out of that reserve, open for reading and writing, for what else must be written on a full disk.
+ * The caller closes *ret_fd. HAL9_E_IO when none is left. */
+HAL9_API hal9_status hal9_state_spare_file(struct hal9_state *s, const char *path, mode_t mode,
+                                           int *ret_fd, struct hal9_error *err);
 
 /* ---- which processes are a service's ---------------------------------------------------------------- */
 
