@@ -11,6 +11,8 @@ extern const struct hal9_schema hal9_config_root_schema;
 /* Names that point to nothing, cycles, two owners of a port, two parts on one path: all of them,
  * with places. */
 void hal9_config_check(const struct hal9_config *c, struct hal9_errors *errors);
+/* Adds the arguments to the default identity of services that run the same program. */
+void hal9_config_tell_apart(struct hal9_config *c);
 /* Adds an error at a node. */
 struct hal9_error *hal9_config_error(struct hal9_errors *errors, const struct hal9_node *at,
                                      const char *fmt, ...) HAL9_PRINTF(3, 4);

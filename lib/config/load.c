@@ -130,6 +130,7 @@ hal9_status hal9_config_load(const char *option, struct hal9_config **ret,
         hal9_config_free(cfg);
         return errors->v[before].code;
     }
+    hal9_config_tell_apart(cfg);
     *ret = cfg;
     return HAL9_OK;
 }

@@ -211,3 +211,25 @@ setup() {
   [ "$(listener)" = "$fixture_server_pid" ]
   [ "$(cat "/proc/$fixture_server_pid/comm")" = layer9-server ]
 }
+
+@test "two services of one program are told apart by their arguments" {
+  free_port
+  cat >>"$HAL9OPS_CONFIG" <<YAML
+  other:
+    port: $free_port
+    run:
+      exec: [$TEST_DIR/bin/hal9-server, --port, "$free_port", --claim, other]
+      env: {HAL9_TEST_MARK: "$HAL9_TEST_MARK", HAL9_FIXTURE_LIFETIME: "300"}
+    gate: {within: 15s}
+YAML
+  hal9-restart other >/dev/null
+  other=$(hal9-portfix --list -o json "$free_port" | jq -s -r '[.[] | select(.kind == "holder")][0].pid')
+  run hal9-health hal9-server -o text
+  [[ $output == *"hal9-server is not running"* ]]
+  run hal9-restart hal9-server
+  [ "$status" -eq 0 ]
+  is_alive "$other"
+  [ "$(listener)" != "$other" ]
+  run hal9-health
+  [ "$status" -eq 0 ]
+}
