@@ -85,10 +85,8 @@ void cli_banner(const char *text) {
 }
 
 void cli_banner_due(void) {
-    static bool shown;
-
-    if (shown || !cli.night || cli.quiet || !cli.headline)
+    if (cli.headline_shown || !cli.night || cli.quiet || !cli.headline)
         return;
-    shown = true;
+    cli.headline_shown = true;
     cli_banner(cli.headline);
 }

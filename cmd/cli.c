@@ -152,14 +152,7 @@ bool cli_start(const struct cli_command *command, int argc, char **argv, int *re
 int cli_finish(int code) {
     cli_progress_clear();
     cli_banner_due();
-    if (cli.text && !cli.quiet && cli.night && cli.next.n > 0) {
-        cli_print("\nWhat to do next:\n");
-        for (size_t i = 0; i < cli.next.n; i++)
-            cli_print("  %zu. %s\n", i + 1, cli.next.v[i]);
-    } else if (cli.text && !cli.quiet) {
-        for (size_t i = 0; i < cli.next.n; i++)
-            cli_print("%s%s\n", i == 0 ? "Next: " : "  or: ", cli.next.v[i]);
-    }
+    cli_say_next();
     if (cli.tone == CLI_SALTY && cli.night && code != CLI_HOLDS)
         cli_print("아 시발 아 컴퓨터네 우주가\n");
     cli_notify_flush();
@@ -168,10 +161,8 @@ int cli_finish(int code) {
     hal9_stream_free(cli.out);
     hal9_state_close(cli.state);
     hal9_config_free(cli.config);
-    hal9_strv_free(&cli.next);
     hal9_strv_free(&cli.operands);
     hal9_strv_free(&cli.force);
-    free(cli.headline);
     free(cli.trouble);
     fflush(stdout);
     /* What only tells has no safe step to come to: it was broken off. */

@@ -82,7 +82,9 @@ struct cli {
     volatile sig_atomic_t acting; /* see cli_acts() */
     struct hal9_strv next;        /* what to do next, in order */
     char *headline;               /* big letters for the banner */
-    char *trouble;                /* the first error that was told, or NULL */
+    bool headline_shown;
+    bool clock;    /* verdicts begin with the time of day: a watch's */
+    char *trouble; /* the first error that was told, or NULL */
 };
 extern struct cli cli;
 
@@ -99,6 +101,9 @@ int cli_open_state(enum hal9_state_mode mode);
 /* From here on the tool may change things: no reader of its output is waited for for long. A tool that only tells waits for as
  * long as its reader likes, or until a signal comes. */
 void cli_acts(void);
+/* A descriptor that gets readable when SIGHUP asks for the configuration to be read again; -1 where a terminal may have sent it, whose
+ * end it tells then. */
+int cli_reload_fd(void);
 /* The executor's surroundings for this tool: options, state, observer, signals. */
 void cli_op_env(struct hal9_op_env *ret);
 /* Reads the records on stdin to their end (see hal9_upstream_read); tells what is wrong. */
@@ -129,6 +134,8 @@ void cli_warn(const char *fmt, ...) HAL9_PRINTF(1, 2);
 void cli_progress(const char *fmt, ...) HAL9_PRINTF(1, 2);
 /* Adds a next step; said at the end: one as "Next: ...", at 3am all as a numbered list. */
 void cli_next(const char *fmt, ...) HAL9_PRINTF(1, 2);
+/* Says the next steps now, and forgets them and the big letters: for a tool that goes on. cli_finish() does it in the end. */
+void cli_say_next(void);
 /* The big letters at 3am: "PORT 8080 IS TAKEN". The first one counts; shown before the next words.
  */
 void cli_headline(const char *fmt, ...) HAL9_PRINTF(1, 2);

@@ -6,8 +6,8 @@
 #include "health.h"
 #include "notify-cli.h"
 
-static char *wait_option, *max_age_option;
-static int exit_zero, send_now, send_again;
+static char *wait_option, *max_age_option, *every_option, *flap_option, *rounds_option;
+static int exit_zero, all, send_now, send_again;
 
 static const struct poptOption options[] = {
     {"wait", 'w', POPT_ARG_STRING, &wait_option, 0,
@@ -16,12 +16,20 @@ static const struct poptOption options[] = {
      "exit 0 when something is failing (for pipefail)", NULL},
     {"max-age", 0, POPT_ARG_STRING, &max_age_option, 0,
      "don't act on records older than this; default: 5m", "TIME"},
+    {"every", 0, POPT_ARG_STRING, &every_option, 0,
+     "watch: from one round to the next; default: 30s", "TIME"},
+    {"all", 0, POPT_ARG_NONE, &all, 0, "watch: tell every service each time, not only changes",
+     NULL},
+    {"flap", 0, POPT_ARG_STRING, &flap_option, 0,
+     "watch: more changes than that are flapping; default: 5 in 10m", "N in TIME"},
+    {"rounds", 0, POPT_ARG_STRING, &rounds_option, 0, "watch: end after so many", "N"},
     {"send", 0, POPT_ARG_NONE, &send_now, 0, "notifications: send what is due", NULL},
     {"again", 0, POPT_ARG_NONE, &send_again, 0, "notifications: send what was given up once more",
      NULL},
     POPT_TABLEEND,
 };
 static const struct cli_subcommand subcommands[] = {
+    {"watch", "[SERVICE|CHECK]...", "probe again and again, and tell what changes"},
     {"notifications", "", "what waits to be told, and what was given up"},
     {NULL, NULL, NULL},
 };
@@ -55,6 +63,22 @@ static bool has_check(const struct health_asked *a, const char *name) {
     return false;
 }
 
+/* It may have been meant for a subcommand. */
+static int no_service(const char *word, struct hal9_error *err) {
+    const char *names[HAL9_ARRAY_LEN(subcommands)];
+    size_t n = 0;
+
+    while (subcommands[n].name) {
+        names[n] = subcommands[n].name;
+        n++;
+    }
+    const char *near = hal9_suggest(word, names, n);
+
+    if (near && !strstr(err->message, "did you mean"))
+        hal9_error_hint(err, "did you mean 'hal9-health %s'?", near);
+    return cli_error(err);
+}
+
 /* A service's name, or else a check such as disk:/ or http://... */
 static int take_operands(struct health_asked *a) {
     for (size_t i = 0; i < cli.operands.n; i++) {
@@ -65,7 +89,7 @@ static int take_operands(struct health_asked *a) {
 
         if (hal9_config_service(cli.config, word) || !strchr(word, ':')) {
             if (hal9_config_need_service(cli.config, word, &s, &err) != HAL9_OK)
-                return cli_error(&err);
+                return no_service(word, &err);
             if (!hal9_strv_has(&a->services, word))
                 hal9_strv_add(&a->services, word);
             continue;
@@ -180,14 +204,56 @@ static int once(struct health_asked *a, struct hal9_verdicts *v, int64_t wait_ms
     return code;
 }
 
+/* Whether the first operand is this word; it is taken off. */
+static bool subcommand(const char *word) {
+    struct hal9_strv rest = {0};
+
+    if (cli.operands.n == 0 || strcmp(cli.operands.v[0], word) != 0)
+        return false;
+    for (size_t i = 1; i < cli.operands.n; i++)
+        hal9_strv_add(&rest, cli.operands.v[i]);
+    hal9_strv_free(&cli.operands);
+    cli.operands = rest;
+    return true;
+}
+
+static int watch(const struct health_asked *a) {
+    const struct health_watch_options o = {.every = every_option,
+                                           .flap = flap_option,
+                                           .rounds = rounds_option,
+                                           .all = all,
+                                           .exit_zero = exit_zero};
+
+    if (cli.from_stdin)
+        return cli_usage("watch reads no records; what it says can be piped into other tools");
+    if (wait_option)
+        return cli_usage("watch has no --wait; --rounds or --timeout end it");
+    return health_watch(a, &o);
+}
+
+/* Options that only watch has. */
+static int only_for_watch(void) {
+    const char *option = every_option    ? "--every"
+                         : flap_option   ? "--flap"
+                         : rounds_option ? "--rounds"
+                         : all           ? "--all"
+                                         : NULL;
+
+    return option ? cli_usage("%s belongs to watch: hal9-health watch %s ...", option, option)
+                  : CLI_HOLDS;
+}
+
 static int run(void) {
     struct health_asked a = {.services = {0}};
     struct hal9_verdicts v = {0};
     int64_t wait_ms = -1, max_age_ms = 0;
-    int code = prepare(&a, &wait_ms, &max_age_ms);
+    const bool watches = subcommand("watch");
+    int code = watches ? CLI_HOLDS : only_for_watch();
 
     if (code == CLI_HOLDS)
-        code = once(&a, &v, wait_ms, max_age_ms);
+        code = prepare(&a, &wait_ms, &max_age_ms);
+    if (code == CLI_HOLDS)
+        code = watches ? watch(&a) : once(&a, &v, wait_ms, max_age_ms);
     if (cli.form)
         code = health_document(&v, code);
     hal9_verdicts_clear(&v);

@@ -21,13 +21,16 @@ cJSON *health_planned(const struct health_asked *a) {
     return p;
 }
 
-static void tell_check(const struct hal9_verdict *v, const struct hal9_check_job *j) {
+void health_tell_check(const struct hal9_verdict *v, size_t index) {
+    const struct hal9_check_job *j = &v->jobs[index];
     cJSON *r = hal9_record_new(cli.out, "check");
 
     hal9_json_add_str(r, "service", v->service);
     hal9_json_add_str(r, "check", j->check->name);
     hal9_json_add_str(r, "type", j->check->driver->key);
     hal9_json_add_str(r, "state", hal9_check_state_name(j->result.state));
+    if (v->beliefs)
+        hal9_json_add_str(r, "believed", hal9_check_state_name(v->beliefs[index].state));
     hal9_json_add_str(r, "cause", j->result.cause);
     hal9_json_add_str(r, "reason", j->result.reason);
     hal9_json_add_str(r, "value", j->result.value);
@@ -37,6 +40,20 @@ static void tell_check(const struct hal9_verdict *v, const struct hal9_check_job
     if (j->result.evidence)
         cJSON_AddItemToObject(r, "evidence", cJSON_Duplicate(j->result.evidence, true));
     hal9_stream_emit(cli.out, r);
+}
+
+/* What only who watches can know: since when it is so, what it was before, whether it flaps. */
+static void add_history(cJSON *r, const struct hal9_verdict *v) {
+    char since[32];
+
+    hal9_time_format(v->since_ms, since);
+    hal9_json_add_str(r, "since", since);
+    if (v->has_before) {
+        hal9_json_add_str(r, "before", hal9_health_state_name(v->before));
+        hal9_json_add_int(r, "before_ms", v->lasted_ms);
+    }
+    cJSON_AddBoolToObject(r, "flapping", v->flapping);
+    hal9_json_add_int(r, "changes", (int64_t)v->changes);
 }
 
 cJSON *health_verdict_record(const struct hal9_verdict *v) {
@@ -57,6 +74,8 @@ cJSON *health_verdict_record(const struct hal9_verdict *v) {
     hal9_json_add_int(checks, "unknown", (int64_t)v->unknown);
     cJSON_AddItemToObject(r, "checks", checks);
     cJSON_AddNumberToObject(r, "ms", (double)v->us / 1000.0);
+    if (v->beliefs)
+        add_history(r, v);
     return r;
 }
 
@@ -116,7 +135,7 @@ void health_tell_all(const struct hal9_verdicts *v) {
     for (size_t i = 0; i < v->n; i++) {
         hal9_stream_emit(cli.out, health_verdict_record(&v->v[i]));
         for (size_t k = 0; k < v->v[i].planned; k++)
-            tell_check(&v->v[i], &v->v[i].jobs[k]);
+            health_tell_check(&v->v[i], k);
     }
     cli_notify_verdicts(v, health_verdict_record);
     summary(v);

@@ -24,6 +24,18 @@ void health_advise(const struct hal9_verdict *v);
 /* What this stage counted, for its end. */
 struct hal9_stage_result health_counts(const struct hal9_verdicts *v, int code);
 
+/* Says what came of a check: its newest answer. */
+void health_tell_check(const struct hal9_verdict *v, size_t index);
+
+/* ---- health-watch.c: hal9-health watch */
+
+struct health_watch_options { /* as told */
+    const char *every, *flap, *rounds;
+    bool all, exit_zero;
+};
+/* Rounds until a signal, --rounds or --timeout ends them. Returns the exit code. */
+int health_watch(const struct health_asked *a, const struct health_watch_options *o);
+
 /* ---- health-output.c: documents for other programs */
 
 /* The further words of --output; NULL-terminated. */

@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "cli-internal.h"
@@ -68,6 +69,27 @@ static char *with_evidence(const char *reason, const cJSON *evidence) {
                      clock, unit ? ", unit " : "", unit ? unit : "", at);
 }
 
+/* "03:04:05 " */
+static void print_clock(void) {
+    const time_t now = (time_t)(hal9_now_ms() / 1000);
+    struct tm tm = {0};
+
+    if (cli.clock && localtime_r(&now, &tm))
+        cli_print("%02d:%02d:%02d ", tm.tm_hour, tm.tm_min, tm.tm_sec);
+}
+
+/* What a watch knows besides. */
+static void render_history(const cJSON *r) {
+    const char *before = hal9_json_str(r, "before");
+    _cleanup_free_ char *lasted = hal9_span_text(hal9_json_int(r, "before_ms", 0));
+
+    if (before)
+        cli_print("    it was %s for %s\n", before, lasted);
+    if (hal9_json_bool(r, "flapping", false))
+        cli_print("    flapping: it has changed %lld times lately; nobody is paged for that anew\n",
+                  (long long)hal9_json_int(r, "changes", 0));
+}
+
 static void render_verdict(const cJSON *r) {
     const char *service = hal9_json_str(r, "service"), *state = hal9_json_str(r, "state"),
                *reason = hal9_json_str(r, "reason");
@@ -77,11 +99,13 @@ static void render_verdict(const cJSON *r) {
 
     if (cli.quiet && hal9_streq(state, "healthy"))
         return;
+    print_clock();
     cli_print("%s%s%s %-*s  %s%s%s", cli_style(look->style), look->sign, cli_style("off"),
               name_width, service ? service : "?", cli_style(look->style), state ? state : "?",
               cli_style("off"));
     if (hal9_streq(state, "healthy")) {
         cli_print("  %s\n", reason ? reason : "");
+        render_history(r);
         return;
     }
     cli_print("%s%s\n", *cause ? "  " : "", cause);
@@ -95,6 +119,7 @@ static void render_verdict(const cJSON *r) {
         if (cJSON_IsString(b))
             cli_print("    waits for %s, which is not healthy\n", b->valuestring);
     }
+    render_history(r);
 }
 
 static void render_check(const cJSON *r) {

@@ -6,7 +6,7 @@
 
 #include "cli-internal.h"
 
-static int soft[2] = {-1, -1}, hard[2] = {-1, -1};
+static int soft[2] = {-1, -1}, hard[2] = {-1, -1}, again[2] = {-1, -1};
 
 static void on_signal(int sig) {
     int saved = errno;
@@ -39,4 +39,29 @@ void cli_signals(void) {
         if (sigaction(told[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
             sigaction(told[i], &act, NULL);
     sigaction(SIGPIPE, &ignore, NULL);
+}
+
+static void on_hangup(int sig) {
+    int saved = errno;
+
+    (void)sig;
+    if (write(again[1], "!", 1) < 0) {
+        /* It was asked for already. */
+    }
+    errno = saved;
+}
+
+int cli_reload_fd(void) {
+    struct sigaction act = {.sa_handler = on_hangup, .sa_flags = SA_RESTART}, old;
+    const int tty = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+
+    if (tty >= 0) {
+        close(tty);
+        return -1;
+    }
+    if (sigaction(SIGHUP, NULL, &old) != 0 || old.sa_handler == SIG_IGN ||
+        pipe2(again, O_CLOEXEC | O_NONBLOCK) < 0)
+        return -1;
+    sigaction(SIGHUP, &act, NULL);
+    return again[0];
 }
