@@ -81,9 +81,20 @@ static void leave_pool(struct exchange *x) {
     x->ended = true;
 }
 
+/* The first that waits, out of the list; NULL when there is none. */
+static struct hal9_http_call *take_first(struct exchange *x) {
+    struct hal9_http_call *c = x->calls;
+    if (c) {
+        x->calls = c->next;
+        if (c->next)
+            c->next->before = NULL;
+    }
+    return c;
+}
+
 static void free_exchange(struct exchange *x) {
-    while (x->calls)
-        free_call(x->calls);
+    for (struct hal9_http_call *c = take_first(x); c; c = take_first(x))
+        free(c);
     free(x->identity);
     free(x);
 }
@@ -95,10 +106,9 @@ static void end_exchange(struct exchange *x, CURLcode code) {
     struct hal9_http_response response = x->easy.response;
     x->easy.response = (struct hal9_http_response){0};
     leave_pool(x); /* first: done may free the pool */
-    while (x->calls && !p->freed) {
-        const struct hal9_http_call c = *x->calls;
-        free_call(x->calls);
-        c.done(c.data, &response, &err);
+    for (struct hal9_http_call *c; !p->freed && (c = take_first(x));) {
+        c->done(c->data, &response, &err);
+        free(c);
     }
     free_exchange(x);
     hal9_http_response_clear(&response);
