@@ -2,12 +2,14 @@
  * shows. */
 #include "notify-cli.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 
-#define SEND_MS 30000 /* when somebody asks for it */
+#define WITHIN_MS 2000 /* after the work */
+#define SEND_MS 30000  /* when somebody asks for it */
 
 /* How the notifications of this run are told. */
 enum telling { RECORDS, STDERR_ALONE, LIST };
@@ -193,9 +195,15 @@ static void close_mail(struct mail *m) {
     free(m->spare);
 }
 
+/* --timeout counts for this as well: what is not sent now waits. */
 static void flush(struct mail *m) {
     _cleanup_error_ struct hal9_error err = {0};
+    const int64_t left = cli.deadline_ms < 0 ? INT64_MAX : cli.deadline_ms - hal9_mono_ms();
 
+    if (left <= 0)
+        return;
+    if (m->n.within_ms == 0)
+        m->n.within_ms = left < WITHIN_MS ? left : WITHIN_MS;
     if (hal9_notify_flush(&m->n, &err) != HAL9_OK)
         cli_warn("notifications: %s", err.message);
 }
@@ -246,6 +254,7 @@ void cli_notify_flush(void) {
 
     if (!acted || nobody())
         return;
+    fflush(stdout); /* what was said is not to wait for receivers */
     open_mail(&m, STDERR_ALONE, HAL9_STATE_WRITE);
     flush(&m);
     close_mail(&m);

@@ -10,7 +10,8 @@
  *     hal9_journal_append(j, line, true, &err);          // durable when it returns
  *
  * Layout of the state directory: journal/ID.ndjson, open/ID (one empty file for each operation without an end), blobs/ab/SHA256,
- * services/NAME/ (process record, logs), reserve/ (space kept ahead for a full disk), format (the layout's version).
+ * services/NAME/ (process record, logs), reserve/ (space kept ahead for a full disk), format (the layout's version); incidents/
+ * and spool/ are of notify.h.
  */
 #ifndef HAL9OPS_STORE_H
 #define HAL9OPS_STORE_H
