@@ -216,8 +216,9 @@ struct hal9_holders {
     bool hidden;
     bool maybe_shared; /* FIRST only: a forked listener could have more holders */
 };
-/* hints: pids to look at first (recorded ones, by name), NULL-able. Order of search: the socket's cgroup, processes of its
- * uid, the rest. Each holder is appended, by listener, then start time. */
+/* names_first: programs that probably have them, the last one NULL; NULL-able. Order of the search for the first: the socket's cgroup (names first; a
+ * large one after the names elsewhere), processes of its uid, the rest; in each by pid. Long lists are shared out to threads, which have ended
+ * when it returns. Each holder is appended, by listener, then start time. */
 HAL9_API hal9_status hal9_sock_holders(const struct hal9_listeners *l,
                                        enum hal9_holders_depth depth,
                                        const char *const *names_first, struct hal9_holders *ret,

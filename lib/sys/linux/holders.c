@@ -1,5 +1,6 @@
-/* Which processes hold a socket. The kernel doesn't tell; /proc/PID/fd does, process by process, so the likely ones come first: those in
- * the socket's cgroup, those with an expected name, those of its user, then the rest. */
+/* Which processes hold a socket. The kernel doesn't tell; /proc/PID/fd does, process by process, so the likely ones come first: those with
+ * an expected name in the socket's cgroup, the others there when they are few, those with such a name anywhere, the many of a large cgroup,
+ * those of the socket's user, then the rest. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,147 +9,19 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "sys/linux/socket-internal.h"
+#include "sys/linux/holder-search.h"
 
-enum { COMM_LEN = 15, UIDS_MAX = 16, PID_BITS = 22 }; /* Linux' pids are below 2^22 */
-
-/* A search under way. */
-struct search {
-    const struct hal9_listeners *wanted;
-    enum hal9_holders_depth depth;
-    struct hal9_holders *found;
-    struct hal9_proc_frame frame;
-    size_t *slots; /* open addressing, by inode: 1 + index of the listener, 0 free */
-    size_t mask;
-    pid_t *last_holder; /* by listener, 0: none found yet */
-    size_t without;     /* listeners that nobody was found for yet */
-    uint8_t *seen;      /* pids looked at, a bit each */
-    bool refused;       /* some process' descriptors could not be read */
-    bool elsewhere;     /* a holder is not in the cgroup that made its socket */
-    bool in_cgroup;     /* now looking there */
-    /* the process being looked at */
-    int dir;
-    struct hal9_proc proc; /* comm NULL until it is needed */
+enum {
+    COMM_LEN = 15,
+    UIDS_MAX = 16,
+    FEW =
+        64, /* processes of a cgroup: a name is read in a tenth of the time that descriptors take */
 };
 
-static size_t slot_of(const struct search *s, uint64_t inode) {
-    /* Fibonacci hashing (Knuth, TAOCP 3, 6.4): inodes are near each other */
-    size_t at = (size_t)(inode * 0x9E3779B97F4A7C15u >> 20) & s->mask;
-    while (s->slots[at] && s->wanted->v[s->slots[at] - 1].inode != inode)
-        at = (at + 1) & s->mask;
-    return at;
-}
+/* ---- who is likely */
 
-static void search_init(struct search *s) {
-    size_t size = 16;
-    while (size < s->wanted->n * 2)
-        size *= 2;
-    s->mask = size - 1;
-    s->slots = hal9_alloc(size * sizeof(*s->slots));
-    s->last_holder = hal9_alloc(s->wanted->n * sizeof(*s->last_holder));
-    s->seen = hal9_alloc(1 << (PID_BITS - 3));
-    for (size_t i = 0; i < s->wanted->n; i++) {
-        if (s->wanted->v[i].inode == 0)
-            continue; /* the kernel's own */
-        s->slots[slot_of(s, s->wanted->v[i].inode)] = i + 1;
-        s->without++;
-    }
-    hal9_proc_frame_read(&s->frame);
-}
-
-static void search_clear(struct search *s) {
-    free(s->slots);
-    free(s->last_holder);
-    free(s->seen);
-}
-
-static bool done(const struct search *s) {
-    return s->depth == HAL9_HOLDERS_FIRST && s->without == 0;
-}
-
-/* The process has this socket: note it, once for each listener. */
-static int on_socket(int fd, uint64_t inode, void *data) {
-    struct search *s = data;
-    size_t slot = s->slots[slot_of(s, inode)];
-    if (!slot)
-        return 0;
-    size_t listener = slot - 1;
-    pid_t last = s->last_holder[listener];
-    if (s->depth == HAL9_HOLDERS_FIRST && last)
-        return 0;
-    if (!s->proc.comm && hal9_proc_fill(s->dir, &s->frame, HAL9_PROC_ALL, &s->proc) != 0)
-        return 1; /* it has ended meanwhile */
-    if (last == s->proc.id.pid)
-        return 0; /* a duplicated descriptor */
-    struct hal9_holder *h = HAL9_APPEND(s->found->v, s->found->n, s->found->cap);
-    *h = (struct hal9_holder){.listener = listener, .fd = fd};
-    hal9_proc_copy(&h->proc, &s->proc);
-    if (!last)
-        s->without--;
-    s->last_holder[listener] = s->proc.id.pid;
-    if (!s->in_cgroup && s->wanted->v[listener].cgroup_id > 1)
-        s->elsewhere = true;
-    return done(s);
-}
-
-/* Looks through one process unless that was done. Non-zero ends the search. */
-static int look_at(pid_t pid, struct search *s) {
-    uint8_t bit = (uint8_t)(1 << (pid & 7));
-    if (pid < 0 || pid >= 1 << PID_BITS || s->seen[pid >> 3] & bit)
-        return 0;
-    s->seen[pid >> 3] |= bit;
-    s->dir = hal9_procfs_open(pid);
-    if (s->dir < 0)
-        return 0;
-    int failed = hal9_fds_each(s->dir, on_socket, s);
-    if (failed == EACCES || failed == EPERM)
-        s->refused = true;
-    hal9_proc_clear(&s->proc);
-    close(s->dir);
-    return done(s);
-}
-
-/* The cgroup that made each socket; not the root's, where all may be. */
-static void look_in_cgroups(struct search *s) {
-    _cleanup_free_ char *mount = NULL;
-    uint64_t last = 0;
-    s->in_cgroup = true;
-    for (size_t i = 0; i < s->wanted->n && !done(s); i++) {
-        uint64_t id = s->wanted->v[i].cgroup_id;
-        if (id <= 1 || id == last || (s->last_holder[i] && s->depth == HAL9_HOLDERS_FIRST))
-            continue;
-        last = id;
-        if (!mount)
-            mount = hal9_cgroup_mount();
-        _cleanup_close_ int dir = mount ? hal9_cgroup_open(mount, id) : -1;
-        _cleanup_free_ pid_t *pids = NULL;
-        size_t n = 0;
-        size_t cap = 0;
-        if (dir < 0 || hal9_cgroup_pids(dir, &pids, &n, &cap) < 0)
-            continue;
-        for (size_t p = 0; p < n && !look_at(pids[p], s); p++)
-            ;
-    }
-    s->in_cgroup = false;
-}
-
-/* A walk through a list of pids for those that fit. */
-struct pids {
-    pid_t *v;
-    size_t n, cap;
-};
-
-static void pids_clear(struct pids *p) {
-    free(p->v);
-}
-
-static int add_pid(pid_t pid, void *data) {
-    struct pids *p = data;
-    *HAL9_APPEND(p->v, p->n, p->cap) = pid;
-    return 0;
-}
-
-static bool has_name(pid_t pid, const char *const *names) {
+/* data: names, the last one NULL. */
+static bool has_name(pid_t pid, const void *data) {
     char path[32];
     char comm[COMM_LEN + 2];
     snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
@@ -158,55 +31,119 @@ static bool has_name(pid_t pid, const char *const *names) {
         return false;
     comm[n] = '\0';
     comm[strcspn(comm, "\n")] = '\0';
-    for (; *names; names++)
-        if (strncmp(hal9_path_base(*names), comm, COMM_LEN) == 0)
+    for (const char *const *name = data; *name; name++)
+        if (strncmp(hal9_path_base(*name), comm, COMM_LEN) == 0)
             return true;
     return false;
 }
 
+struct uids {
+    uid_t v[UIDS_MAX];
+    size_t n;
+};
+
 /* The users whose sockets are still without a holder. */
-static size_t wanted_uids(const struct search *s, uid_t ret[UIDS_MAX]) {
-    size_t n = 0;
-    for (size_t i = 0; i < s->wanted->n && n < UIDS_MAX; i++) {
+static struct uids wanted_uids(const struct hal9_search *s) {
+    struct uids u = {.n = 0};
+    for (size_t i = 0; i < s->wanted->n && u.n < UIDS_MAX; i++) {
         size_t known = 0;
-        while (known < n && ret[known] != s->wanted->v[i].uid)
+        while (known < u.n && u.v[known] != s->wanted->v[i].uid)
             known++;
-        if (!s->last_holder[i] && known == n)
-            ret[n++] = s->wanted->v[i].uid;
+        if (!s->first[i].turn && known == u.n)
+            u.v[u.n++] = s->wanted->v[i].uid;
     }
-    return n;
+    return u;
 }
 
 /* The owner of /proc/PID is good enough: this is only about the order. */
-static bool has_uid(pid_t pid, const uid_t *uids, size_t n) {
+static bool has_uid(pid_t pid, const void *data) {
+    const struct uids *uids = data;
     char path[32];
     struct stat st;
     snprintf(path, sizeof(path), "/proc/%d", (int)pid);
     if (stat(path, &st) < 0)
         return false;
-    for (size_t i = 0; i < n; i++)
-        if (uids[i] == st.st_uid)
+    for (size_t i = 0; i < uids->n; i++)
+        if (uids->v[i] == st.st_uid)
             return true;
     return false;
 }
 
-static int look_everywhere(struct search *s, const char *const *names) {
-    _cleanup_(pids_clear) struct pids all = {0};
-    if (hal9_procfs_each(add_pid, &all) < 0)
-        return errno;
-    for (size_t i = 0; names && *names && i < all.n && !done(s); i++)
-        if (has_name(all.v[i], names))
-            look_at(all.v[i], s);
-    uid_t uids[UIDS_MAX];
-    /* Where all are looked at anyhow, the order is of no use. */
-    size_t n_uids = s->depth == HAL9_HOLDERS_FIRST ? wanted_uids(s, uids) : 0;
-    for (size_t i = 0; n_uids > 0 && i < all.n && !done(s); i++)
-        if (has_uid(all.v[i], uids, n_uids))
-            look_at(all.v[i], s);
-    for (size_t i = 0; i < all.n && !done(s); i++)
-        look_at(all.v[i], s);
+/* ---- the order of the search */
+
+static void look_at_named(struct hal9_search *s, const struct hal9_pids *pids,
+                          const char *const *names) {
+    if (names && *names)
+        hal9_search_look(s, pids, has_name, names);
+}
+
+static int by_pid(const void *a, const void *b) {
+    return *(const pid_t *)a < *(const pid_t *)b ? -1 : *(const pid_t *)a > *(const pid_t *)b;
+}
+
+/* The cgroup that made each socket; not the root's, where all may be. What is in large ones is added to *many. */
+static void look_in_cgroups(struct hal9_search *s, const char *const *names,
+                            struct hal9_pids *many) {
+    _cleanup_free_ char *mount = NULL;
+    uint64_t last = 0;
+    for (size_t i = 0; i < s->wanted->n && !hal9_search_done(s); i++) {
+        uint64_t id = s->wanted->v[i].cgroup_id;
+        if (id <= 1 || id == last || s->first[i].turn)
+            continue;
+        last = id;
+        if (!mount)
+            mount = hal9_cgroup_mount();
+        _cleanup_close_ int dir = mount ? hal9_cgroup_open(mount, id) : -1;
+        _cleanup_(hal9_pids_clear) struct hal9_pids there = {0};
+        if (dir < 0 || hal9_cgroup_pids(dir, &there.v, &there.n, &there.cap) < 0)
+            continue;
+        qsort(there.v, there.n, sizeof(*there.v), by_pid); /* as in /proc: parents come first */
+        look_at_named(s, &there, names);
+        if (there.n <= FEW)
+            hal9_search_look(s, &there, NULL, NULL);
+        for (size_t p = 0; there.n > FEW && p < there.n; p++)
+            *HAL9_APPEND(many->v, many->n, many->cap) = there.v[p];
+    }
+}
+
+static int add_pid(pid_t pid, void *data) {
+    struct hal9_pids *p = data;
+    *HAL9_APPEND(p->v, p->n, p->cap) = pid;
     return 0;
 }
+
+static int look_for_first(struct hal9_search *s, const char *const *names) {
+    _cleanup_(hal9_pids_clear) struct hal9_pids many = {0};
+    _cleanup_(hal9_pids_clear) struct hal9_pids all = {0};
+    s->in_cgroup = true;
+    look_in_cgroups(s, names, &many);
+    s->in_cgroup = false;
+    if (hal9_search_done(s))
+        return 0;
+    if (hal9_procfs_each(add_pid, &all) < 0)
+        return errno;
+    look_at_named(s, &all, names);
+    s->in_cgroup = true;
+    hal9_search_look(s, &many, NULL, NULL);
+    s->in_cgroup = false;
+    if (!hal9_search_done(s)) {
+        struct uids uids = wanted_uids(s);
+        hal9_search_look(s, &all, has_uid, &uids);
+    }
+    hal9_search_look(s, &all, NULL, NULL);
+    return 0;
+}
+
+/* Where all are looked at anyhow, the order is of no use. */
+static int look_for_all(struct hal9_search *s) {
+    _cleanup_(hal9_pids_clear) struct hal9_pids all = {0};
+    if (hal9_procfs_each(add_pid, &all) < 0)
+        return errno;
+    hal9_search_look(s, &all, NULL, NULL);
+    return 0;
+}
+
+/* ---- what was found */
 
 /* Sockets are shared by fork: whether the process has children, or a parent of the same program. */
 static bool has_kin(const struct hal9_proc *p) {
@@ -238,7 +175,23 @@ static int by_listener(const void *va, const void *vb) {
         return a->listener < b->listener ? -1 : 1;
     if (a->proc.id.start != b->proc.id.start)
         return a->proc.id.start < b->proc.id.start ? -1 : 1;
-    return a->proc.id.pid < b->proc.id.pid ? -1 : a->proc.id.pid > b->proc.id.pid;
+    if (a->proc.id.pid != b->proc.id.pid)
+        return a->proc.id.pid < b->proc.id.pid ? -1 : 1;
+    return a->fd < b->fd ? -1 : a->fd > b->fd;
+}
+
+/* Sorts what was appended from `from` on; of a descriptor's duplicates the lowest number is kept. */
+static void sort_unique(struct hal9_holders *h, size_t from) {
+    size_t kept = from;
+    qsort(h->v + from, h->n - from, sizeof(*h->v), by_listener);
+    for (size_t i = from; i < h->n; i++) {
+        const struct hal9_holder *last = kept > from ? &h->v[kept - 1] : NULL;
+        if (last && last->listener == h->v[i].listener && last->proc.id.pid == h->v[i].proc.id.pid)
+            hal9_proc_clear(&h->v[i].proc);
+        else
+            h->v[kept++] = h->v[i];
+    }
+    h->n = kept;
 }
 
 /* Whether /proc doesn't even list others' processes (hidepid). */
@@ -250,19 +203,18 @@ hal9_status hal9_sock_holders(const struct hal9_listeners *l, enum hal9_holders_
                               const char *const *names_first, struct hal9_holders *ret,
                               struct hal9_error *err) {
     size_t from = ret->n;
-    _cleanup_(search_clear) struct search s = {.wanted = l, .depth = depth, .found = ret};
-    search_init(&s);
-    if (s.without == 0)
+    _cleanup_(hal9_search_clear) struct hal9_search s;
+    hal9_search_start(&s, l, depth, ret);
+    if (atomic_load(&s.without) == 0)
         return HAL9_OK;
-    look_in_cgroups(&s);
-    int failed = done(&s) ? 0 : look_everywhere(&s, names_first);
+    int failed = depth == HAL9_HOLDERS_FIRST ? look_for_first(&s, names_first) : look_for_all(&s);
     if (failed)
         return hal9_error_errno(err, failed, "cannot list /proc");
-    if (s.without > 0 && (s.refused || others_are_invisible()))
+    if (atomic_load(&s.without) > 0 && (atomic_load(&s.refused) || others_are_invisible()))
         ret->hidden = true;
     if (ret->n == from)
         return HAL9_OK;
-    qsort(ret->v + from, ret->n - from, sizeof(*ret->v), by_listener);
+    sort_unique(ret, from);
     if (depth == HAL9_HOLDERS_FIRST && (s.elsewhere || any_has_kin(ret, from)))
         ret->maybe_shared = true;
     return HAL9_OK;
