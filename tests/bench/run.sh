@@ -1,0 +1,148 @@
+#!/usr/bin/env bash
+# tests/bench/run.sh [--readme] [--rounds N]: the figures. Builds a Release in build-bench/ (or $HAL9_BENCH_BUILD), measures it
+# against its peers with hyperfine, prints a Markdown table and exits 1 when a target is missed, 2 when nothing could be
+# measured. --readme puts the table into README.md. A peer that is not here is skipped by name. Run it alone on the machine:
+# times are medians of the rounds (3), ratios the medians of those within a round.
+set -euo pipefail
+
+export PATH=${PATH:-/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin}
+export HOME=${HOME:-/tmp} LC_ALL=C.UTF-8
+cd "$(dirname "$0")/../.."
+here=$PWD/tests/bench
+build=${HAL9_BENCH_BUILD:-$PWD/build-bench}
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/hal9ops-bench
+rounds=3
+readme=
+while [ $# -gt 0 ]; do
+  case $1 in
+  --readme) readme=1 ;;
+  --rounds) rounds=${2:?} && shift ;;
+  *) echo "tests/bench/run.sh: '$1' is unknown; see its head" >&2 && exit 2 ;;
+  esac
+  shift
+done
+
+say() { echo "bench: $*" >&2; }
+have() { command -v "$1" >/dev/null; }
+for tool in cmake hyperfine jq; do
+  have "$tool" || { say "needs $tool" && exit 2; }
+done
+
+# ---- the build, and a place in memory
+HAL9_BENCH_LOAD=$(cut -d' ' -f1 /proc/loadavg)
+export HAL9_BENCH_LOAD
+say "building a Release in $build"
+mkdir -p "$build"
+{ cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DHAL9_DEV=OFF -DHAL9_TEST_HOOKS=OFF &&
+  cmake --build "$build" -j "$(nproc)"; } >"$build/bench.log" 2>&1 || { tail -n 30 "$build/bench.log" >&2 && exit 2; }
+
+memory=/dev/shm
+[ -w "$memory" ] || memory=${TMPDIR:-/tmp}
+work=$(mktemp -d "$memory/hal9-bench.XXXXXX")
+cgroup=
+# shellcheck disable=SC2317 # the trap calls it
+tidy() {
+  rm -rf "$work"
+  [ -z "$cgroup" ] || rmdir "$cgroup"/*/ "$cgroup"
+}
+trap tidy EXIT
+trap 'exit 130' INT TERM
+export HAL9_BENCH_WORK=$work HAL9_BENCH_BIN=$build HAL9_BENCH_ROUNDS=$rounds HAL9_BENCH_NPM=
+unset HAL9OPS_CONFIG
+
+# ---- what may be missing here
+skip() { # KEY REASON: that row
+  printf '%s\t%s\n' "$1" "$2" >>"$work/skipped"
+}
+touch "$work/skipped" "$work/measured"
+
+make_cgroups() {
+  local mount
+  mount=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
+  cgroup=$mount/hal9-bench-$$
+  { [ -n "$mount" ] && mkdir -p "$cgroup/crowd" "$cgroup/own"; } 2>/dev/null || cgroup=
+}
+
+get_npm_tools() {
+  have npm || return 0
+  say "building fkill and kill-port in $cache"
+  mkdir -p "$cache"
+  if timeout 300 npm install --prefix "$cache" --no-fund --no-audit fkill-cli kill-port >"$work/npm.log" 2>&1; then
+    export HAL9_BENCH_NPM=$cache/node_modules/.bin
+  fi
+}
+
+# ---- the measurements
+# shellcheck source=tests/bench/measure.bash
+. "$here/measure.bash"
+
+quick_start() {
+  compare -w 20 -r 300 -- "$build/tests/bench/hello" "$build/hal9-portfix --version"
+  note start "${medians[@]}"
+}
+
+# A stage of another tool with samples of 200 bytes, the newline included.
+records() { # N
+  local stamp='"time":"2026-11-23T03:04:05.678Z","host":"web-1","machine":"b1c5","tool":"hal9-health","stage":1,"run":"01JD8Z"'
+  echo "{\"hal9\":1,\"kind\":\"begin\",$stamp}"
+  awk -v n="$1" -v stamp="$stamp" 'BEGIN {
+    head = "{\"hal9\":1,\"kind\":\"sample\"," stamp ",\"value\":"
+    for (i = 0; i < n; i++) {
+      line = head i ",\"note\":\""
+      printf "%s%0*d\"}\n", line, 200 - length(line) - 3, i
+    }
+  }'
+  echo "{\"hal9\":1,\"kind\":\"end\",$stamp,\"planned\":0,\"ran\":0,\"passed\":0,\"failed\":0,\"unknown\":0,\"skipped\":0,\"exit\":0,\"resumable\":false}"
+}
+
+pass_through() {
+  [ -e "$work/many" ] || { records 1000000 >"$work/many" && records 10000 >"$work/few"; }
+  compare -r 1 --output pipe -- "sh -c 'exec jq -c . <$work/many'"
+  local jq=${medians[0]}
+  compare -w 1 -r 3 --output pipe -- "sh -c 'exec $build/hal9-portfix - <$work/many'"
+  note pass "$jq" "${medians[0]}"
+  note memory "$(peak few)" "$(peak many)"
+}
+
+peak() { # FILE
+  "$build/tests/bench/peak" "$build/hal9-portfix" - <"$work/$1" 3>&1 >/dev/null
+}
+
+steps() {
+  compare -w 1 -r 10 --prepare "sh -c 'rm -rf $work/steps && mkdir $work/steps'" -- "$build/tests/bench/steps $work/steps 1000"
+  note steps 0 "${medians[0]}"
+}
+
+ports() {
+  if [ "$(id -u)" -ne 0 ] || ! unshare --pid --net --mount --fork true 2>/dev/null; then
+    skip port 'needs root, and namespaces'
+    return
+  fi
+  make_cgroups
+  [ -n "$cgroup" ] || skip port-own 'needs a cgroup2 tree that can be written'
+  get_npm_tools
+  HAL9_BENCH_CGROUP=$cgroup "$build/tests/fixtures/crowd" ${cgroup:+--cgroup "$cgroup/crowd"} "$here/ports.sh"
+}
+
+say "load $HAL9_BENCH_LOAD; $rounds rounds"
+for ((round = 1; round <= rounds; round++)); do
+  say "round $round: start, records, steps"
+  quick_start
+  pass_through
+  steps
+done
+rm -f "$work/many" "$work/few"
+ports
+
+# ---- the table
+code=0
+"$here/table.sh" "$work" >"$work/table" || code=$?
+cat "$work/table"
+if [ -n "$readme" ]; then
+  awk -v table="$work/table" '
+    /^<!-- figures end -->/ { while ((getline line < table) > 0) print line; inside = 0 }
+    !inside { print }
+    /^<!-- figures begin/ { inside = 1 }' README.md >"$work/readme"
+  cat "$work/readme" >README.md
+fi
+exit "$code"
