@@ -43,7 +43,7 @@ void hal9_item_clear(struct hal9_item *i);
 cJSON *hal9_item_json(const struct hal9_item *i);
 /* HAL9_E_CORRUPT when it is none; HAL9_E_UNSUPPORTED when a newer build wrote it. */
 hal9_status hal9_item_parse(const cJSON *j, struct hal9_item *ret, struct hal9_error *err);
-/* "2 notifications"-free words for a receiver: "hal9-server failing on web-1: port 8080 is ...". Fresh. */
+/* One line for people: "hal9-server: failing on web-1: port 8080 is ...". Fresh. */
 char *hal9_item_summary(const struct hal9_item *i);
 
 hal9_status hal9_spool_add(struct hal9_state *s, const struct hal9_item *i, struct hal9_error *err);
