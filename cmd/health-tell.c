@@ -92,7 +92,7 @@ void health_advise(const struct hal9_verdict *v) {
     } else if (hal9_streq(v->cause, "not_running") || hal9_streq(v->cause, "check_failed") ||
                hal9_streq(v->cause, "wrong_owner")) {
         cli_headline("%s IS %s", v->service, hal9_streq(v->cause, "not_running") ? "DOWN" : "SICK");
-        if (s->run)
+        if (s->run && v->blocked_by.n == 0)
             cli_next("hal9-restart %s", v->service);
     } else if (hal9_streq(v->cause, "dependency")) {
         cli_headline("%s IS SICK", v->service);
