@@ -32,11 +32,27 @@ as_them() {
   one_of hal9-server
 }
 
-@test "where nothing better than a session of its own can be had, that is told once" {
+# with_systemd COMMAND… : where the host looks as if systemd ran it, and this user gets no scope of it.
+with_systemd() {
+  # shellcheck disable=SC2016 # the inner shell expands it
+  unshare --mount -- bash -c 'mkdir -p /run/systemd && mount -t tmpfs tmpfs /run/systemd && mkdir /run/systemd/system && exec "$@"' bash "$@"
+}
+
+@test "a supervisor ends what is left of a session, and nothing better can be had: that is told once" {
+  need_namespaces
   service hal9-server
   service other
-  run -0 as_them env -u XDG_RUNTIME_DIR -u DBUS_SESSION_BUS_ADDRESS hal9-restart -o text hal9-server other
+  export -f as_them as_user
+  # shellcheck disable=SC2016 # the inner shell expands it
+  run -0 with_systemd bash -c 'as_them env -u XDG_RUNTIME_DIR -u DBUS_SESSION_BUS_ADDRESS hal9-restart -o text hal9-server other'
   [ "$(grep -c "control group of this session" <<<"$output")" = 1 ]
+}
+
+@test "where nothing ends what is left of a session, nothing is told" {
+  [ ! -e /run/systemd/system ] || skip "needs a host without systemd"
+  service hal9-server
+  run -0 as_them env -u XDG_RUNTIME_DIR -u DBUS_SESSION_BUS_ADDRESS hal9-restart -o text hal9-server
+  [[ $output != *"control group of this session"* ]]
 }
 
 @test "the port's holder is not visible: could not be determined, exit 4, nothing touched" {
