@@ -27,8 +27,10 @@ hal9_status hal9_rollback_find(struct hal9_state *s, const char *word, char **re
     _cleanup_error_ struct hal9_error first = {0};
     hal9_status rc = hal9_journal_find(s, word, ret_operation, &first);
 
-    if (rc == HAL9_OK || rc != HAL9_E_NOT_FOUND)
-        return rc == HAL9_OK ? HAL9_OK : hal9_error_move(err, &first);
+    if (rc == HAL9_OK)
+        return HAL9_OK;
+    if (rc != HAL9_E_NOT_FOUND)
+        return hal9_error_move(err, &first);
     rc = hal9_op_each(s, match_run, NULL, &search, err);
     if (rc == HAL9_OK && search.found.n == 1) {
         *ret_run = hal9_strdup(search.found.v[0]);

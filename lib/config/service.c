@@ -1,5 +1,4 @@
 /* The schema of services: what a service is, how it runs, stops, proves itself. */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -51,15 +50,22 @@ static const struct hal9_field restart_fields[] = {
 };
 
 /* "5 in 10m" */
+static bool parse_limit(const char *text, int *ret_count, int64_t *ret_ms) {
+    const char *in = strstr(text, " in ");
+    _cleanup_free_ char *number = in ? hal9_strndup(text, (size_t)(in - text)) : NULL;
+    int64_t count;
+
+    if (!in || hal9_parse_int(number, 1, 1000000, &count, NULL) != HAL9_OK ||
+        hal9_parse_duration(in + strlen(" in "), ret_ms, NULL) != HAL9_OK)
+        return false;
+    *ret_count = (int)count;
+    return true;
+}
+
 static void finish_restart(struct hal9_decoder *d, const struct hal9_node *n, void *object) {
     struct hal9_restart_spec *r = object;
-    char span[32] = "";
-    _cleanup_error_ struct hal9_error err = {0};
 
-    if (!r->limit)
-        return;
-    if (sscanf(r->limit, "%9d in %31s", &r->limit_count, span) != 2 || r->limit_count < 1 ||
-        hal9_parse_duration(span, &r->limit_ms, &err) != HAL9_OK)
+    if (r->limit && !parse_limit(r->limit, &r->limit_count, &r->limit_ms))
         hal9_decoder_error(d, hal9_node_get(n, "limit"),
                            "limit wants a count and a time such as 5 in 10m, not '%s'", r->limit);
 }

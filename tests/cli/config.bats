@@ -222,6 +222,12 @@ YAML
   fi
 }
 
+@test "a restart limit that is none" {
+  contract | sed 's/limit: 5 in 10m/limit: 5 per hour/' >slip
+  check <slip
+  says "limit wants a count and a time such as 5 in 10m, not '5 per hour'"
+}
+
 @test "a newer format is refused" {
   printf 'hal9: 2\n' >newer
   check <newer
