@@ -88,5 +88,12 @@ void cli_banner_due(void) {
     if (cli.headline_shown || !cli.night || cli.quiet || !cli.headline)
         return;
     cli.headline_shown = true;
-    cli_banner(cli.headline);
+
+    /* The letters are ASCII. */
+    _cleanup_buf_ struct hal9_buf text = {0};
+
+    for (const char *p = cli.headline; *p; p++)
+        if ((*p & 0xc0) != 0x80)
+            hal9_buf_putc(&text, (*p & 0x80) ? '?' : *p);
+    cli_banner(text.data ? text.data : "");
 }

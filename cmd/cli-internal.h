@@ -18,6 +18,20 @@ void cli_signals(void);
 void cli_stdio(void);
 void cli_patience(void);
 void cli_complain(const char *fmt, ...) HAL9_PRINTF(1, 2);
+/* The width of the terminal on stderr; 0 where there is none. */
+int cli_error_columns(void);
+/* text.c: text as a terminal takes it. */
+/* Stands for a blank where a line must not be broken. */
+#define CLI_GLUE "\x1f"
+/* Whether the locale says that UTF-8 can be shown. */
+bool cli_utf8(void);
+/* Columns that a text takes, escape sequences none. */
+int cli_columns(const char *text);
+/* Its beginning, as much as fits into so many columns. Fresh. */
+char *cli_cut(const char *text, int columns);
+/* Without control characters (escapes of ours excepted), in ASCII where the locale knows no more, whole lines broken at blanks to
+ * fit width columns; 0: not broken. Fresh. */
+char *cli_fit(const char *text, int width);
 /* observer.c */
 const struct hal9_observer *cli_observer(void);
 /* Ends a live line on stderr, so that words can follow. */

@@ -153,7 +153,7 @@ int cli_finish(int code) {
     cli_progress_clear();
     cli_banner_due();
     cli_say_next();
-    if (cli.tone == CLI_SALTY && cli.night && code != CLI_HOLDS)
+    if (cli.tone == CLI_SALTY && cli.night && code != CLI_HOLDS && cli_utf8())
         cli_print("아 시발 아 컴퓨터네 우주가\n");
     cli_notify_flush();
     if (cli.out && hal9_stream_begun(cli.out))

@@ -2,7 +2,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -24,13 +23,6 @@ void cli_progress_clear(void) {
     live = false;
 }
 
-/* Of the terminal on stderr: stdout may be a pipe. */
-static int columns(void) {
-    struct winsize size = {0};
-
-    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 3 ? size.ws_col : 80;
-}
-
 void cli_progress(const char *fmt, ...) {
     va_list ap;
 
@@ -40,7 +32,9 @@ void cli_progress(const char *fmt, ...) {
     _cleanup_free_ char *text = hal9_vstrf(fmt, ap);
     va_end(ap);
     /* A line that wraps could not be taken back. */
-    cli_complain("\r\033[K  %.*s", columns() - 3, text);
+    _cleanup_free_ char *line = cli_cut(text, cli_error_columns() - 3);
+
+    cli_complain("\r\033[K  %s", line);
     live = true;
 }
 

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -45,10 +46,13 @@ void cli_print(const char *fmt, ...) {
 
     free(line);
     line = NULL;
-    if (hal9_endswith(whole, "\n"))
-        hal9_stream_text(cli.out, whole, strlen(whole));
-    else
+    if (hal9_endswith(whole, "\n")) {
+        _cleanup_free_ char *shown = cli_fit(whole, cli.terminal ? (int)cli.width : 0);
+
+        hal9_stream_text(cli.out, shown, strlen(shown));
+    } else {
         line = HAL9_TAKE_PTR(whole);
+    }
 }
 
 void cli_complain(const char *fmt, ...) {
@@ -57,5 +61,16 @@ void cli_complain(const char *fmt, ...) {
     va_start(ap, fmt);
     _cleanup_free_ char *text = hal9_vstrf(fmt, ap);
     va_end(ap);
-    hal9_log_text(text, strlen(text));
+    _cleanup_free_ char *shown = cli_fit(text, cli_error_columns());
+
+    hal9_log_text(shown, strlen(shown));
+}
+
+int cli_error_columns(void) {
+    struct winsize size = {0};
+
+    /* stdout may be a pipe while this is a terminal. */
+    if (!isatty(STDERR_FILENO))
+        return 0;
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 3 ? size.ws_col : 80;
 }

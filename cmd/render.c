@@ -17,10 +17,15 @@ static int name_width = 12;
 static void render_begin(const cJSON *r) {
     const cJSON *name;
 
-    cJSON_ArrayForEach(name, cJSON_GetObjectItemCaseSensitive(r, "services")) {
-        int len = cJSON_IsString(name) ? (int)strlen(name->valuestring) : 0;
+    /* On a narrow terminal the state has to stand beside it. */
+    const int most = cli.terminal && cli.width < 60 ? (int)cli.width / 3 : 30;
 
-        if (len > name_width && len <= 30)
+    name_width = name_width < most ? name_width : most;
+    cJSON_ArrayForEach(name, cJSON_GetObjectItemCaseSensitive(r, "services")) {
+        _cleanup_free_ char *shown = cJSON_IsString(name) ? cli_fit(name->valuestring, 0) : NULL;
+        const int len = shown ? cli_columns(shown) : 0;
+
+        if (len > name_width && len <= most)
             name_width = len;
     }
 }
@@ -99,10 +104,12 @@ static void render_verdict(const cJSON *r) {
 
     if (cli.quiet && hal9_streq(state, "healthy"))
         return;
+    _cleanup_free_ char *name = cli_fit(service ? service : "?", 0);
+    const int pad = name_width - cli_columns(name);
+
     print_clock();
-    cli_print("%s%s%s %-*s  %s%s%s", cli_style(look->style), look->sign, cli_style("off"),
-              name_width, service ? service : "?", cli_style(look->style), state ? state : "?",
-              cli_style("off"));
+    cli_print("%s%s%s %s%*s  %s%s%s", cli_style(look->style), look->sign, cli_style("off"), name,
+              pad > 0 ? pad : 0, "", cli_style(look->style), state ? state : "?", cli_style("off"));
     if (hal9_streq(state, "healthy")) {
         cli_print("  %s\n", reason ? reason : "");
         render_history(r);
@@ -157,9 +164,9 @@ static void render_step(const cJSON *r) {
 
     if (cli.quiet && !bad)
         return;
-    cli_print("  %lld/%lld %-36s %s%-7s%s", (long long)hal9_json_int(r, "index", 0),
-              (long long)hal9_json_int(r, "count", 0), title ? title : "", cli_style(style),
-              state ? state : "?", cli_style("off"));
+    cli_print("  %lld/%lld %-*s %s%-7s%s", (long long)hal9_json_int(r, "index", 0),
+              (long long)hal9_json_int(r, "count", 0), cli.terminal && cli.width < 60 ? 12 : 36,
+              title ? title : "", cli_style(style), state ? state : "?", cli_style("off"));
     if (hal9_streq(state, "done") || bad)
         cli_print(" %4.1f s", (double)hal9_json_int(r, "ms", 0) / 1000.0);
     else if (reason)

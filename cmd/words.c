@@ -127,16 +127,25 @@ void cli_next(const char *fmt, ...) {
         hal9_strv_add(&cli.next, text);
 }
 
+/* What is to be typed stays on one line. */
+static void glue(char *command) {
+    for (char *p = command; *p; p++)
+        if (*p == ' ')
+            *p = CLI_GLUE[0];
+}
+
 void cli_say_next(void) {
     const bool said = cli.text && !cli.quiet;
 
     if (said && cli.night && cli.next.n > 0)
         cli_print("\nWhat to do next:\n");
-    for (size_t i = 0; said && i < cli.next.n; i++)
+    for (size_t i = 0; said && i < cli.next.n; i++) {
+        glue(cli.next.v[i]);
         if (cli.night)
             cli_print("  %zu. %s\n", i + 1, cli.next.v[i]);
         else
             cli_print("%s%s\n", i == 0 ? "Next: " : "  or: ", cli.next.v[i]);
+    }
     hal9_strv_free(&cli.next);
     free(cli.headline);
     cli.headline = NULL;

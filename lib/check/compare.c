@@ -92,7 +92,7 @@ bool hal9_compare_valid(const char *want, char **ret_why) {
 /* "is 12, not < 10" */
 static char *explain(const char *actual, size_t length, const char *want) {
     return hal9_strf("is '%.*s%s', not '%s'", (int)(length < SHOWN ? length : SHOWN), actual,
-                     length > SHOWN ? "…" : "", want);
+                     length > SHOWN ? "..." : "", want);
 }
 
 static bool compare(const char *want, const char *actual, size_t length, char **ret_why) {
@@ -165,6 +165,6 @@ bool hal9_compare_json(const cJSON *want, const cJSON *actual, char **ret_why) {
         return true;
     _cleanup_free_ char *wanted = hal9_json_text(want);
     *ret_why =
-        hal9_strf("is %.*s%s, not %s", SHOWN, shown, strlen(shown) > SHOWN ? "…" : "", wanted);
+        hal9_strf("is %.*s%s, not %s", SHOWN, shown, strlen(shown) > SHOWN ? "..." : "", wanted);
     return false;
 }

@@ -59,7 +59,7 @@ char *hal9_escape(const void *data, size_t length, size_t max) {
             hal9_buf_putc(&out, (char)bytes[i]);
     }
     if (length > max)
-        hal9_buf_puts(&out, "…");
+        hal9_buf_puts(&out, "...");
     return hal9_buf_take(&out);
 }
 
