@@ -1,5 +1,6 @@
 /* Looks for sockets among the descriptors of many processes. Nearly all of the time is the kernel's, a microsecond or two for each
  * descriptor, so long lists are shared out to threads. */
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -12,7 +13,8 @@
 enum {
     PID_BITS = 22,      /* Linux' pids are below 2^22 */
     THREADS_MAX = 8,    /* more wait for each other at /proc itself */
-    THREAD_WORTH = 100, /* processes: fewer take less time than a thread to start */
+    THREAD_WORTH = 100, /* processes for each thread: fewer take less time than it takes to start */
+    THREAD_WORTH_RARE = 4000, /* where a name is read of most, and no more */
 };
 
 void hal9_pids_clear(struct hal9_pids *p) {
@@ -30,11 +32,27 @@ static size_t slot_of(const struct hal9_search *s, uint64_t inode) {
     return at;
 }
 
+/* CPUs that have nothing to do now (on others threads would only wait for their turn): those this thread may run on, less all that run in the system. */
+static size_t idle_cpus(void) {
+    cpu_set_t cpus;
+    uint64_t running;
+    _cleanup_buf_ struct hal9_buf text = {0};
+    /* "0.20 0.18 0.12 1/80 11206": the fourth is running/all, this thread included */
+    if (sched_getaffinity(0, sizeof(cpus), &cpus) != 0 ||
+        hal9_procfs_read(AT_FDCWD, "/proc/loadavg", 128, &text) < 0 || text.len == 0)
+        return 0;
+    const char *at = text.data;
+    size_t can = (size_t)CPU_COUNT(&cpus);
+    hal9_scan_words(&at, 3);
+    return hal9_scan_number(&at, 10, &running) && running < can ? can - (size_t)running : 0;
+}
+
 void hal9_search_start(struct hal9_search *s, const struct hal9_listeners *wanted,
                        enum hal9_holders_depth depth, struct hal9_holders *found) {
     size_t size = 16;
     size_t without = 0;
-    *s = (struct hal9_search){.wanted = wanted, .depth = depth, .found = found};
+    *s =
+        (struct hal9_search){.wanted = wanted, .depth = depth, .found = found, .idle = idle_cpus()};
     while (size < wanted->n * 2)
         size *= 2;
     s->mask = size - 1;
@@ -125,8 +143,7 @@ static void visit(struct hal9_search *s, pid_t pid, size_t turn) {
 struct crew {
     struct hal9_search *s;
     const struct hal9_pids *pids;
-    bool (*fits)(pid_t pid, const void *data);
-    const void *data;
+    const struct hal9_search_filter *filter;
     atomic_size_t next;
 };
 
@@ -137,33 +154,32 @@ static void *work(void *data) {
         size_t i = atomic_fetch_add(&c->next, 1);
         if (i >= c->pids->n)
             break;
-        if (!c->fits || c->fits(c->pids->v[i], c->data))
-            visit(c->s, c->pids->v[i], c->s->turns + i + 1);
+        pid_t pid = c->pids->v[i];
+        if (!c->filter || c->filter->fits(pid, c->filter->data))
+            visit(c->s, pid, c->s->turns + i + 1);
     }
     return NULL;
 }
 
-static size_t threads_for(size_t n) {
-    cpu_set_t cpus;
-    size_t worth = n / THREAD_WORTH;
-    size_t can = 1;
-    if (worth > 1 && sched_getaffinity(0, sizeof(cpus), &cpus) == 0)
-        can = (size_t)CPU_COUNT(&cpus);
-    size_t most = can < THREADS_MAX ? can : THREADS_MAX;
+/* How many threads to add. */
+static size_t more_threads(const struct hal9_search *s, size_t n,
+                           const struct hal9_search_filter *filter) {
+    size_t worth = n / (filter && filter->rare ? THREAD_WORTH_RARE : THREAD_WORTH);
+    size_t most = s->idle < THREADS_MAX ? s->idle : THREADS_MAX;
     return worth < most ? worth : most;
 }
 
 void hal9_search_look(struct hal9_search *s, const struct hal9_pids *pids,
-                      bool (*fits)(pid_t pid, const void *data), const void *data) {
-    struct crew c = {.s = s, .pids = pids, .fits = fits, .data = data};
+                      const struct hal9_search_filter *filter) {
+    struct crew c = {.s = s, .pids = pids, .filter = filter};
     pthread_t threads[THREADS_MAX];
     size_t more = 0;
-    size_t wanted = threads_for(pids->n);
+    size_t wanted = more_threads(s, pids->n, filter);
     sigset_t all;
     sigset_t before;
     sigfillset(&all); /* signals are for the thread that called */
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (more + 1 < wanted && pthread_create(&threads[more], NULL, work, &c) == 0)
+    while (more < wanted && pthread_create(&threads[more], NULL, work, &c) == 0)
         more++;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     work(&c);

@@ -26,6 +26,7 @@ struct hal9_search {
     size_t *slots; /* open addressing, by inode: 1 + index of the listener, 0 free */
     size_t mask;
     bool in_cgroup;        /* now looking in the cgroups that made the sockets */
+    size_t idle;           /* CPUs that long lists may be shared out to */
     size_t turns;          /* processes that had their turn, looked at or not */
     atomic_uchar *seen;    /* pids looked at, a bit each */
     atomic_size_t without; /* listeners that nobody was found for yet */
@@ -43,10 +44,16 @@ void hal9_search_clear(struct hal9_search *s);
 /* Nothing is left to be sought. */
 bool hal9_search_done(const struct hal9_search *s);
 
+/* Which processes of a list are looked at. May be called by any thread. */
+struct hal9_search_filter {
+    bool (*fits)(pid_t pid, const void *data);
+    const void *data;
+    bool rare; /* few fit */
+};
+
 /* Looks through the descriptors of these processes, but for those looked at before, until it is done; of a long list by
- * several threads. fits, NULL-able, chooses among them; it may be called by any of the threads. What is found is the same as
- * if they were looked at one by one in their order. */
+ * several threads. What is found is the same as if they were looked at one by one in their order. filter: NULL-able. */
 void hal9_search_look(struct hal9_search *s, const struct hal9_pids *pids,
-                      bool (*fits)(pid_t pid, const void *data), const void *data);
+                      const struct hal9_search_filter *filter);
 
 #endif

@@ -73,8 +73,9 @@ static bool has_uid(pid_t pid, const void *data) {
 
 static void look_at_named(struct hal9_search *s, const struct hal9_pids *pids,
                           const char *const *names) {
+    struct hal9_search_filter named = {has_name, names, .rare = true};
     if (names && *names)
-        hal9_search_look(s, pids, has_name, names);
+        hal9_search_look(s, pids, &named);
 }
 
 static int by_pid(const void *a, const void *b) {
@@ -100,7 +101,7 @@ static void look_in_cgroups(struct hal9_search *s, const char *const *names,
         qsort(there.v, there.n, sizeof(*there.v), by_pid); /* as in /proc: parents come first */
         look_at_named(s, &there, names);
         if (there.n <= FEW)
-            hal9_search_look(s, &there, NULL, NULL);
+            hal9_search_look(s, &there, NULL);
         for (size_t p = 0; there.n > FEW && p < there.n; p++)
             *HAL9_APPEND(many->v, many->n, many->cap) = there.v[p];
     }
@@ -124,13 +125,14 @@ static int look_for_first(struct hal9_search *s, const char *const *names) {
         return errno;
     look_at_named(s, &all, names);
     s->in_cgroup = true;
-    hal9_search_look(s, &many, NULL, NULL);
+    hal9_search_look(s, &many, NULL);
     s->in_cgroup = false;
     if (!hal9_search_done(s)) {
         struct uids uids = wanted_uids(s);
-        hal9_search_look(s, &all, has_uid, &uids);
+        struct hal9_search_filter theirs = {has_uid, &uids, .rare = false};
+        hal9_search_look(s, &all, &theirs);
     }
-    hal9_search_look(s, &all, NULL, NULL);
+    hal9_search_look(s, &all, NULL);
     return 0;
 }
 
@@ -139,7 +141,7 @@ static int look_for_all(struct hal9_search *s) {
     _cleanup_(hal9_pids_clear) struct hal9_pids all = {0};
     if (hal9_procfs_each(add_pid, &all) < 0)
         return errno;
-    hal9_search_look(s, &all, NULL, NULL);
+    hal9_search_look(s, &all, NULL);
     return 0;
 }
 
