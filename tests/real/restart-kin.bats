@@ -69,6 +69,9 @@ by_hand() {
 }
 
 @test "nothing tells whose it is: refused, nothing touched" {
+  # By default the arguments would tell.
+  sed -i "/^  one:/a\\    identity: {exe: $TEST_DIR/bin/server}" "$HAL9OPS_CONFIG"
+  sed -i "/^  two:/a\\    identity: {exe: $TEST_DIR/bin/server}" "$HAL9OPS_CONFIG"
   by_hand one --log-lines 1
   run -1 restart two
   says "server (pid $background_pid) may be two or one: nothing tells them apart"
