@@ -36,6 +36,10 @@ struct cli_subcommand {
     const char *name;
     const char *operands; /* "[ID]" */
     const char *summary;
+    int (*run)(
+        void); /* returns the exit code; NULL: the command tells its subcommands apart itself */
+    bool
+        changes; /* it may change something, unless -n is given: the state directory is opened for writing */
 };
 /* What a command is: its option table and its help come from here. */
 struct cli_command {

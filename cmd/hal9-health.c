@@ -29,9 +29,9 @@ static const struct poptOption options[] = {
     POPT_TABLEEND,
 };
 static const struct cli_subcommand subcommands[] = {
-    {"watch", "[SERVICE|CHECK]...", "probe again and again, and tell what changes"},
-    {"notifications", "", "what waits to be told, and what was given up"},
-    {NULL, NULL, NULL},
+    {"watch", "[SERVICE|CHECK]...", "probe again and again, and tell what changes", NULL, false},
+    {"notifications", "", "what waits to be told, and what was given up", NULL, false},
+    {NULL, NULL, NULL, NULL, false},
 };
 static const struct cli_example examples[] = {
     {"hal9-health", "all services of hal9.yaml"},
