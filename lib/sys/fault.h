@@ -72,6 +72,9 @@ static inline int hal9_sys_link(const char *from, const char *to) {
 static inline int hal9_sys_symlink(const char *target, const char *path) {
     return hal9_fault("symlink") ? -1 : symlink(target, path);
 }
+static inline int hal9_sys_symlinkat(const char *target, int dir, const char *path) {
+    return hal9_fault("symlink") ? -1 : symlinkat(target, dir, path);
+}
 static inline int hal9_sys_unlink(const char *path) {
     return hal9_fault("unlink") ? -1 : unlink(path);
 }
@@ -92,6 +95,9 @@ static inline int hal9_sys_fchmod(int fd, mode_t mode) {
 }
 static inline int hal9_sys_fchown(int fd, uid_t uid, gid_t gid) {
     return hal9_fault("chown") ? -1 : fchown(fd, uid, gid);
+}
+static inline int hal9_sys_fchownat(int dir, const char *path, uid_t uid, gid_t gid, int flags) {
+    return hal9_fault("chown") ? -1 : fchownat(dir, path, uid, gid, flags);
 }
 static inline int hal9_sys_futimens(int fd, const struct timespec times[2]) {
     return hal9_fault("utimens") ? -1 : futimens(fd, times);

@@ -18,6 +18,8 @@ enum hal9_alive wl_alive(const struct hal9_proc_id *id);
 char *wl_proc_words(const struct hal9_proc *p);
 /* "port:NETNS/8080" */
 char *wl_port_resource(uint16_t port);
+/* "file:PATH", its folder as it really is. Fresh. */
+char *wl_file_resource(const char *path);
 /* Copies args.resources, the canonical names that an inverted step takes over. */
 void wl_copy_resources(const cJSON *args, struct hal9_strv *ret);
 

@@ -70,6 +70,23 @@ extern const struct hal9_step_kind hal9_kind_process_stop, hal9_kind_process_sta
     hal9_kind_unit_stop, hal9_kind_unit_start, hal9_kind_port_prove, hal9_kind_port_settle,
     hal9_kind_exec_preflight;
 
+/*
+ * release.switch args {link, target, resources}: the symlink replaced atomically (temporary symlink, rename); target null: no link. States {"target": text of the
+ *                link or null}. A target that is missing, and a link that is anything but a symlink, are refused before anything is touched. Invert: the same.
+ */
+extern const struct hal9_step_kind hal9_kind_release_switch;
+/* Args of release.switch: link is a path, target what it shall point to (relative: to the link's folder); NULL: the link removed. Fresh. */
+HAL9_API cJSON *hal9_args_release(const char *link, const char *target);
+/* What the step would refuse, for planners: before there is an operation. HAL9_E_REFUSED. */
+HAL9_API hal9_status hal9_release_check(const char *link, const char *target,
+                                        struct hal9_error *err);
+/* What the link says now, as it is written there; *ret NULL: there is none. HAL9_E_REFUSED: it is no symlink. Fresh. */
+HAL9_API hal9_status hal9_release_target(const char *link, char **ret, struct hal9_error *err);
+/* The releases that are kept: the folders beside the one that the link points to, that one included; newest first (by time of change, then version). Paths of
+ * the form that the link has: absolute, or relative to its folder. HAL9_E_NOT_FOUND: no link. */
+HAL9_API hal9_status hal9_release_list(const char *link, struct hal9_strv *ret,
+                                       struct hal9_error *err);
+
 /* Args of process.stop for the holders of a set of listeners, all of whose holders have been looked for. stop NULL: the defaults. Fresh. */
 HAL9_API cJSON *hal9_args_stop_holders(const struct hal9_listeners *l, const struct hal9_holders *h,
                                        const struct hal9_stop_spec *stop);
