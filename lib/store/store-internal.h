@@ -62,6 +62,19 @@ hal9_status hal9_store_read(const char *path, size_t max, struct hal9_buf *ret,
 hal9_status hal9_store_read_fd(int fd, const char *path, size_t max, struct hal9_buf *ret,
                                struct hal9_error *err);
 
+/* ---- small JSON documents: service-file.c ---- */
+
+/* *ret stays as it is where there is no such file; HAL9_E_CORRUPT when it holds no object. */
+hal9_status hal9_store_read_json(const char *path, cJSON **ret, struct hal9_error *err);
+/* Whole or not at all, and durable; the object stays the caller's. */
+hal9_status hal9_store_write_json(const struct hal9_state *s, const char *path, const cJSON *j,
+                                  struct hal9_error *err);
+/* The same in services/NAME/, and without the reserve: nothing that a rescue needs. */
+hal9_status hal9_service_file_read(const struct hal9_state *s, const char *service,
+                                   const char *file, cJSON **ret, struct hal9_error *err);
+hal9_status hal9_service_file_write(struct hal9_state *s, const char *service, const char *file,
+                                    const cJSON *j, struct hal9_error *err);
+
 /* A file name that reads like the text: [A-Za-z0-9._-] stay, all else is %XX; what is too long
  * ends in its SHA-256. Two texts never give the same name. Fresh. */
 char *hal9_store_escape(const char *text);

@@ -10,7 +10,8 @@
  *     hal9_journal_append(j, line, true, &err);          // durable when it returns
  *
  * Layout of the state directory: journal/ID.ndjson, open/ID (one empty file for each operation without an end), blobs/ab/SHA256,
- * services/NAME/ (process record, logs), reserve/ (space kept ahead for a full disk), format (the layout's version); incidents/
+ * services/NAME/ (process record, logs, restarts, proofs of health), holds/NAME.json, reserve/ (space kept ahead for a full disk), format (the
+ * layout's version); incidents/
  * and spool/ are of notify.h.
  */
 #ifndef HAL9OPS_STORE_H
@@ -84,6 +85,73 @@ HAL9_API hal9_status hal9_service_procs(const struct hal9_service_ref *r, struct
 /* Writes services/NAME/process.json from r (recorded, place, log). Durable. */
 HAL9_API hal9_status hal9_service_record(struct hal9_state *s, const struct hal9_service_ref *r,
                                          struct hal9_error *err);
+
+/* ---- what a service has been through ------------------------------------------------------------------ */
+
+/* When it was last proven healthy by a gate, and which releases were, oldest first. */
+struct hal9_release_proof {
+    char *target;      /* what the link said: "releases/42" */
+    uint64_t dev, ino; /* of what it led to: another one of that name is another release */
+    int64_t time_ms;
+};
+struct hal9_proofs {
+    int64_t time_ms; /* 0: never */
+    struct hal9_release_proof *releases;
+    size_t n, cap;
+};
+/* Frees and zeroes. */
+HAL9_API void hal9_proofs_clear(struct hal9_proofs *p);
+/* Reads services/NAME/proven.json; s NULL, or none: empty. HAL9_E_CORRUPT when it is damaged. */
+HAL9_API hal9_status hal9_proofs_load(struct hal9_state *s, const char *service,
+                                      struct hal9_proofs *ret, struct hal9_error *err);
+/* It is healthy now, with the release that link leads to (NULL: it has none). target: what the link said when it was started; says it something else
+ * by now, nobody knows which of the two was proven, and neither is. Durable. */
+HAL9_API hal9_status hal9_proofs_add(struct hal9_state *s, const char *service, const char *link,
+                                     const char *target, struct hal9_error *err);
+
+/* Its restarts, oldest first, as far as a limit may ask for them. */
+struct hal9_restarts {
+    int64_t *times_ms;
+    size_t n, cap;
+    int64_t streak; /* automatic ones in a row since it was last healthy for a while */
+};
+/* Frees and zeroes. */
+HAL9_API void hal9_restarts_clear(struct hal9_restarts *r);
+/* Reads services/NAME/restarts.json; s NULL, or none: empty. One that is damaged is told and counts as empty: a rescue goes on. */
+HAL9_API void hal9_restarts_load(struct hal9_state *s, const char *service,
+                                 struct hal9_restarts *ret);
+/* Adds one of now. keep_ms, keep: how long and how many must be remembered. streak: its new value. Durable. */
+HAL9_API hal9_status hal9_restarts_add(struct hal9_state *s, const char *service, int64_t keep_ms,
+                                       size_t keep, int64_t streak, struct hal9_error *err);
+
+/* ---- holds -------------------------------------------------------------------------------------------- */
+
+/* Keeps every tool's hands off a service until it expires or is lifted. */
+struct hal9_hold {
+    char *service;
+    char *reason; /* or NULL */
+    char *user;   /* who put it */
+    int64_t since_ms, until_ms;
+};
+/* Frees and zeroes. */
+HAL9_API void hal9_hold_clear(struct hal9_hold *h);
+/* Writes holds/SERVICE.json, in place of an earlier one. user and since_ms are set here. Durable. */
+HAL9_API hal9_status hal9_hold_put(struct hal9_state *s, const char *service, int64_t until_ms,
+                                   const char *reason, struct hal9_error *err);
+/* *ret_held false: there is none, or it has expired; s may be NULL. HAL9_E_CORRUPT when it is damaged: then nobody knows. */
+HAL9_API hal9_status hal9_hold_get(struct hal9_state *s, const char *service, struct hal9_hold *ret,
+                                   bool *ret_held, struct hal9_error *err);
+/* Lifts it; *ret_held: there was one that had not expired. Durable. */
+HAL9_API hal9_status hal9_hold_drop(struct hal9_state *s, const char *service, bool *ret_held,
+                                    struct hal9_error *err);
+/* Those that have not expired, by name; clear each and free the array. */
+HAL9_API hal9_status hal9_hold_list(struct hal9_state *s, struct hal9_hold **ret, size_t *ret_n,
+                                    struct hal9_error *err);
+/* "held by alice until 03:04 (57 min): the database is being moved". Fresh. */
+HAL9_API char *hal9_hold_words(const struct hal9_hold *h);
+/* HAL9_E_REFUSED in words when the service is held; HAL9_OK when it isn't. s may be NULL. */
+HAL9_API hal9_status hal9_hold_check(struct hal9_state *s, const char *service,
+                                     struct hal9_error *err);
 
 /* ---- journal ---------------------------------------------------------------------------------- */
 
