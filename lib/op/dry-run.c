@@ -38,12 +38,17 @@ static void rehearse(struct operation *op) {
     for (size_t i = 0; i < op->plan.n; i++) {
         struct op_step *s = &op->steps[op->order[i]];
         _cleanup_strv_ struct hal9_strv mine = {0};
-        if (op_step_ended(s) || op_passive(s))
+        if (op_step_ended(s))
             continue;
         if (s->when_failed != OP_NONE) {
-            s->why = hal9_strf("only if step '%s' fails", s->plan->when_failed);
+            s->why = s->plan->or_failed
+                         ? hal9_strf("only if step '%s' or '%s' fails", s->plan->or_failed,
+                                     s->plan->when_failed)
+                         : hal9_strf("only if step '%s' fails", s->plan->when_failed);
             continue;
         }
+        if (op_passive(s))
+            continue;
         if (op_step_resources(s, &mine, NULL) == HAL9_OK && !op_strv_meet(&mine, &changing) &&
             so_now(op, s))
             would_skip(s, "already so");

@@ -103,6 +103,11 @@ static void run_steps(struct operation *op) {
 static hal9_status left_open(struct operation *op, struct hal9_error *err) {
     if (op->stopped.code == HAL9_OK || op->stopped.code == HAL9_E_INTERRUPTED)
         op_say_interrupted(op);
+    const struct hal9_cancel *cancel = op->env->cancel;
+    if (op->stopped.code == HAL9_E_INTERRUPTED && cancel && cancel->timed_out && !cancel->signal) {
+        op->stopped.code = HAL9_E_TIMEOUT;
+        hal9_error_prefix(&op->stopped, "the time is over");
+    }
     return hal9_error_move(err, &op->stopped);
 }
 

@@ -8,7 +8,7 @@
 #include "hal9ops/doc.h"
 #include "hal9ops/op.h"
 
-#define OP_FORMAT 1                  /* of the journal's lines */
+#define OP_FORMAT 2                  /* of the journal's lines: 2 has or_failed */
 #define OP_BLOB_FROM ((size_t)16384) /* a state of more bytes goes to a blob */
 #define OP_NONE SIZE_MAX             /* no step */
 
@@ -19,7 +19,7 @@ struct op_step {
     bool passive;                      /* as the journal says, where the kind is not known */
     size_t index;                      /* in the plan */
     size_t *after;                     /* plan->after.n indices */
-    size_t when_failed;                /* index, or OP_NONE */
+    size_t when_failed, or_failed;     /* index, or OP_NONE */
     enum hal9_step_state state;
     bool begun;     /* the journal has its begin */
     bool parked;    /* not to be begun or gone on with in this run */
@@ -92,6 +92,8 @@ hal9_status op_step_resources(const struct op_step *s, struct hal9_strv *ret,
                               struct hal9_error *err);
 /* Adds what the operation's steps touch, and its service. */
 hal9_status op_resources(const struct operation *op, struct hal9_strv *ret, struct hal9_error *err);
+/* HAL9_E_REFUSED when a service that it works on is held. */
+hal9_status op_not_held(const struct operation *op, struct hal9_error *err);
 bool op_strv_meet(const struct hal9_strv *a, const struct hal9_strv *b);
 bool op_strv_within(const struct hal9_strv *small, const struct hal9_strv *large);
 

@@ -80,7 +80,7 @@ hal9_status op_set_plan(struct operation *op, struct hal9_plan *plan, struct hal
         struct op_step *s = &op->steps[i];
         s->plan = op->plan.steps[i];
         s->index = i;
-        s->when_failed = OP_NONE;
+        s->when_failed = s->or_failed = OP_NONE;
         s->notes = cJSON_CreateArray();
         s->kind = hal9_kind_find(op->env->kinds, s->plan->kind);
         s->version = s->kind ? s->kind->version : 0;

@@ -24,10 +24,19 @@ static hal9_status step_json(const struct operation *op, const struct op_step *s
     cJSON_AddItemToObject(j, "after", hal9_json_strv(&s->plan->after));
     hal9_json_add_str(j, "on_fail", on_fail_name(s->plan->on_fail));
     hal9_json_add_str(j, "when_failed", s->plan->when_failed);
+    hal9_json_add_str(j, "or_failed", s->plan->or_failed);
     cJSON_AddBoolToObject(j, "keep_going", s->plan->keep_going);
     cJSON_AddBoolToObject(j, "passive", op_passive(s));
     *ret = j;
     return HAL9_OK;
+}
+
+/* What an older build would carry out otherwise than it was meant has the newer format; all else can still be resumed by it. */
+static int format_of(const struct operation *op) {
+    for (size_t i = 0; i < op->plan.n; i++)
+        if (op->plan.steps[i]->or_failed)
+            return OP_FORMAT;
+    return 1;
 }
 
 /* Who does it, where and in which boot. */
@@ -53,7 +62,7 @@ static void add_argv(cJSON *line, const char *const *argv) {
 
 hal9_status op_plan_line(const struct operation *op, cJSON **ret, struct hal9_error *err) {
     _cleanup_json_ cJSON *line = op_line("plan", NULL);
-    hal9_json_add_int(line, "hal9", OP_FORMAT);
+    hal9_json_add_int(line, "hal9", format_of(op));
     hal9_json_add_str(line, "id", op->id);
     hal9_json_add_str(line, "run", op->env->run);
     op_add_actor(line, op->env);
@@ -86,6 +95,7 @@ static void parse_step(const cJSON *j, struct hal9_plan *plan) {
     bool warn = hal9_streq(hal9_json_str(j, "on_fail"), on_fail_name(HAL9_FAIL_WARN));
     s->on_fail = warn ? HAL9_FAIL_WARN : HAL9_FAIL_STOP;
     s->when_failed = hal9_strdup(hal9_json_str(j, "when_failed"));
+    s->or_failed = hal9_strdup(hal9_json_str(j, "or_failed"));
     s->keep_going = hal9_json_bool(j, "keep_going", false);
 }
 

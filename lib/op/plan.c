@@ -38,6 +38,7 @@ static void step_free(struct hal9_step *s) {
     free(s->title);
     hal9_strv_free(&s->after);
     free(s->when_failed);
+    free(s->or_failed);
     free(s);
 }
 

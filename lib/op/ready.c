@@ -40,9 +40,15 @@ enum verdict { WAIT, READY, BARRED, NEEDLESS };
 /* A step that runs on a failure: needless when what it is for went well, or was never begun. */
 static enum verdict for_failure(const struct operation *op, const struct op_step *s) {
     const struct op_step *of = &op->steps[s->when_failed];
-    if (!op_step_ended(of))
+    const struct op_step * or = s->or_failed == OP_NONE ? of : &op->steps[s->or_failed];
+    if (!op_step_ended(of) || !op_step_ended(or))
         return WAIT;
-    return has_failed(of) ? READY : NEEDLESS;
+    return has_failed(of) || has_failed(or) ? READY : NEEDLESS;
+}
+
+/* What s is there for may have failed, or not have run because of the other's failure. */
+static bool is_reason(const struct op_step *s, const struct op_step *p) {
+    return p->index == s->when_failed || p->index == s->or_failed;
 }
 
 static enum verdict judge(const struct operation *op, const struct op_step *s) {
@@ -53,9 +59,9 @@ static enum verdict judge(const struct operation *op, const struct op_step *s) {
         const struct op_step *p = &op->steps[s->after[i]];
         if (!op_step_ended(p))
             return WAIT;
-        if (p->state == HAL9_STEP_FAILED && p->index != s->when_failed)
-            v = BARRED;
-        if (p->state == HAL9_STEP_NOT_RUN && !p->needless)
+        if (is_reason(s, p))
+            continue;
+        if (p->state == HAL9_STEP_FAILED || (p->state == HAL9_STEP_NOT_RUN && !p->needless))
             v = BARRED;
     }
     return v;
@@ -65,6 +71,8 @@ static enum verdict judge(const struct operation *op, const struct op_step *s) {
 static char *barred_by(const struct operation *op, const struct op_step *s) {
     for (size_t i = 0; i < s->plan->after.n; i++) {
         const struct op_step *p = &op->steps[s->after[i]];
+        if (is_reason(s, p))
+            continue;
         if (p->state == HAL9_STEP_FAILED)
             return hal9_strf("step '%s' failed", p->plan->name);
         if (p->state == HAL9_STEP_NOT_RUN && !p->needless)

@@ -1,4 +1,6 @@
 /* What an operation touches, by canonical names. */
+#include <string.h>
+
 #include "op/op-internal.h"
 
 hal9_status op_step_resources(const struct op_step *s, struct hal9_strv *ret,
@@ -16,6 +18,15 @@ hal9_status op_resources(const struct operation *op, struct hal9_strv *ret,
     if (st == HAL9_OK && op->plan.service)
         hal9_strv_take(ret, hal9_strf("service:%s", op->plan.service));
     hal9_strv_sort_unique(ret);
+    return st;
+}
+
+hal9_status op_not_held(const struct operation *op, struct hal9_error *err) {
+    static const char prefix[] = "service:";
+    hal9_status st = HAL9_OK;
+    for (size_t i = 0; st == HAL9_OK && i < op->resources.n; i++)
+        if (hal9_startswith(op->resources.v[i], prefix))
+            st = hal9_hold_check(op->env->state, op->resources.v[i] + strlen(prefix), err);
     return st;
 }
 

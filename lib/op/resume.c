@@ -68,6 +68,8 @@ hal9_status hal9_op_resume(const struct hal9_op_env *env, const char *id,
     if (st == HAL9_OK)
         st = op_need_kinds(&op, err);
     if (st == HAL9_OK)
+        st = op_not_held(&op, err);
+    if (st == HAL9_OK)
         st = settle_others(&op, err);
     if (st == HAL9_OK)
         st = op_write_resume(&op, err);

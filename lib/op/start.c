@@ -92,6 +92,9 @@ hal9_status op_start(const struct hal9_op_env *env, const struct op_source *sour
         return st;
     if (op.plan.n == 0)
         return nothing(ret);
+    st = op_not_held(&op, err);
+    if (st != HAL9_OK)
+        return st;
     if (env->dry_run)
         return op_dry_run(&op, ret);
     if (!env->state)
@@ -102,6 +105,9 @@ hal9_status op_start(const struct hal9_op_env *env, const struct op_source *sour
         return st;
     if (op.plan.n == 0)
         return nothing(ret);
+    st = op_not_held(&op, err); /* it may have been put while this one waited for the locks */
+    if (st != HAL9_OK)
+        return st;
     if (op_all_so(&op)) {
         nothing(ret);
         ret->steps = ret->skipped = op.plan.n;

@@ -7,12 +7,27 @@ void op_tell_plan(const struct operation *op) {
         o->on_plan(o->data, op->id[0] ? op->id : NULL, &op->plan);
 }
 
+/* Steps that are only there for a failure count behind the others: "3 of 4" is what a run that goes well has. */
+static void number(const struct operation *op, const struct op_step *s, size_t *ret_index,
+                   size_t *ret_count) {
+    const bool spare = s->when_failed != OP_NONE;
+    size_t usual = 0, before = 0;
+    for (size_t i = 0; i < op->plan.n; i++) {
+        usual += op->steps[i].when_failed == OP_NONE;
+        before += i < s->index && (op->steps[i].when_failed != OP_NONE) == spare;
+    }
+    *ret_index = (spare ? usual : 0) + before + 1;
+    *ret_count = spare ? op->plan.n : usual;
+}
+
 static struct hal9_step_report report(const struct operation *op, const struct op_step *s,
                                       enum hal9_step_state state) {
+    size_t index, count;
+    number(op, s, &index, &count);
     return (struct hal9_step_report){
         .operation = op->id[0] ? op->id : NULL,
-        .index = s->index + 1,
-        .count = op->plan.n,
+        .index = index,
+        .count = count,
         .name = s->plan->name,
         .kind = s->plan->kind,
         .title = s->plan->title,

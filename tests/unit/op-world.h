@@ -27,6 +27,7 @@ struct world {
 struct spec {
     const char *name, *kind, *args, *after, *when_failed;
     bool keep_going, warn;
+    const char *or_failed;
 };
 struct job {
     const char *title, *service;
@@ -71,6 +72,7 @@ static inline hal9_status plan_job(void *data, struct hal9_plan *ret, struct hal
         struct hal9_step *s = hal9_plan_step(ret, p->name, p->kind, args, NULL);
         add_after(s, p->after);
         s->when_failed = hal9_strdup(p->when_failed);
+        s->or_failed = hal9_strdup(p->or_failed);
         s->keep_going = p->keep_going;
         s->on_fail = p->warn ? HAL9_FAIL_WARN : HAL9_FAIL_STOP;
     }

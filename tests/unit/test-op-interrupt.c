@@ -193,11 +193,36 @@ static void other_branches_come_to_a_safe_place(void **state) {
     assert_int_equal(step_state_of(w, res.id, "wait"), HAL9_STEP_RUNNING);
 }
 
+/* The end of --timeout is a safe stop like a signal's, and told as what it is. */
+static void the_end_of_the_time_is_a_safe_stop(void **state) {
+    struct world *w = *state;
+    _cleanup_result_ struct hal9_op_result res = {0};
+    _cleanup_error_ struct hal9_error err = {0};
+    struct job job = JOB({"stop", "file.set", SET("up", "0"), .keep_going = true},
+                         {"start", "file.set", SET("up", "1"), "stop"},
+                         {"last", "file.set", SET("last", "1"), "start"}, );
+    file_put("up", "old");
+    when.step = "stop";
+    when.state = HAL9_STEP_DONE;
+    w->observer.on_step = give_signal;
+    w->cancel.timed_out = 1;
+    assert_int_equal(hal9_op_run(&w->env, plan_job, &job, &res, &err), HAL9_E_TIMEOUT);
+    assert_string_equal(err.message, "the time is over: stopped after step 'start'");
+    assert_true(res.resumable);
+    assert_file("up", "1");
+    assert_file("last", NULL);
+    world_signals(w);
+    w->observer.on_step = told_step;
+    goes_on(w, res.id);
+    assert_file("last", "1");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(stops_between_steps),
+        TEST(the_end_of_the_time_is_a_safe_stop),
         TEST(never_between_stop_and_start),
         TEST(what_was_down_before_may_stay_down),
         TEST(a_waiting_gate_is_called_off),

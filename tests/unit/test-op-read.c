@@ -216,13 +216,13 @@ static void a_newer_format_is_refused(void **state) {
     static const char id[] = "01jd8z4k2m7f3a";
     _cleanup_json_ cJSON *line = cJSON_CreateObject();
     hal9_json_add_str(line, "type", "plan");
-    hal9_json_add_int(line, "hal9", 2);
+    hal9_json_add_int(line, "hal9", 3);
     hal9_json_add_str(line, "id", id);
     assert_ok(hal9_journal_create(w->s, id, 4096, &j, NULL));
     assert_ok(hal9_journal_append(j, line, true, NULL));
     hal9_journal_close(j);
     assert_int_equal(hal9_op_resume(&w->env, id, &res, &err), HAL9_E_USAGE);
-    assert_says(err, "format 2, newer than 1");
+    assert_says(err, "format 3, newer than 2");
 }
 
 static void a_plan_that_is_none_is_corrupt(void **state) {

@@ -133,6 +133,65 @@ static void a_revert_runs_on_failure(void **state) {
     assert_file("z", NULL);
 }
 
+/* A revert of a start and its gate: whichever fails, and the other need not have run. */
+static void a_revert_runs_on_either_failure(void **state) {
+    struct world *w = *state;
+    for (int i = 0; i < 3; i++) {
+        _cleanup_result_ struct hal9_op_result res = {0};
+        struct job job =
+            JOB({"start", "gate", i == 1 ? SET("a", "2") : SET("a", "1")},
+                {"gate", "gate", i == 2 ? SET("a", "2") : SET("a", "1"), "start"},
+                {"revert", "file.set", SET("b", "back"), "gate", "gate", .or_failed = "start"},
+                {"again", "gate", SET("b", "back"), "revert", "gate", .or_failed = "start"},
+                {"after", "file.set", SET("c", "1"), "gate"}, );
+        forget(w);
+        file_put("a", "1");
+        file_put("b", NULL);
+        file_put("c", NULL);
+        run_job(w, &job, &res);
+        assert_int_equal(res.state, i == 0 ? HAL9_OP_DONE : HAL9_OP_FAILED);
+        assert_file("b", i == 0 ? NULL : "back");
+        assert_file("c", i == 0 ? "1" : NULL);
+        assert_int_equal(step_state_of(w, res.id, "revert"),
+                         i == 0 ? HAL9_STEP_NOT_RUN : HAL9_STEP_DONE);
+        assert_int_equal(step_state_of(w, res.id, "again"),
+                         i == 0 ? HAL9_STEP_NOT_RUN : HAL9_STEP_DONE);
+    }
+}
+
+/* What keeps both from running is no reason to revert anything. */
+static void a_revert_of_neither_does_not_run(void **state) {
+    struct world *w = *state;
+    _cleanup_result_ struct hal9_op_result res = {0};
+    struct job job =
+        JOB({"prove", "gate", SET("a", "2")}, {"start", "gate", SET("a", "1"), "prove"},
+            {"gate", "gate", SET("a", "1"), "start"},
+            {"revert", "file.set", SET("b", "back"), "gate", "gate", .or_failed = "start"}, );
+    file_put("a", "1");
+    run_job(w, &job, &res);
+    assert_int_equal(res.state, HAL9_OP_FAILED);
+    assert_file("b", NULL);
+}
+
+/* Told on the way, and under the locks again. */
+static void a_held_service_is_left_alone(void **state) {
+    struct world *w = *state;
+    _cleanup_result_ struct hal9_op_result res = {0};
+    _cleanup_error_ struct hal9_error err = {0};
+    struct job job = JOB({"one", "file.set", SET("a", "1")}, );
+    job.service = "web";
+    assert_ok(hal9_hold_put(w->s, "web", hal9_now_ms() + 60000, "repair", NULL));
+    assert_int_equal(hal9_op_run(&w->env, plan_job, &job, &res, &err), HAL9_E_REFUSED);
+    assert_says(err, "web is held by ");
+    assert_non_null(strstr(err.hint, "hal9-restart unhold web"));
+    assert_file("a", NULL);
+    assert_int_equal(operations(w), 0);
+    bool held;
+    assert_ok(hal9_hold_drop(w->s, "web", &held, NULL));
+    run_job(w, &job, &res);
+    assert_file("a", "1");
+}
+
 static void a_revert_does_not_run_on_success(void **state) {
     struct world *w = *state;
     _cleanup_result_ struct hal9_op_result res = {0};
@@ -257,6 +316,9 @@ int main(void) {
         TEST(gates_alone_are_run),
         TEST(a_failure_stops_what_comes_after),
         TEST(a_warning_does_not),
+        TEST(a_revert_runs_on_either_failure),
+        TEST(a_revert_of_neither_does_not_run),
+        TEST(a_held_service_is_left_alone),
         TEST(a_revert_runs_on_failure),
         TEST(a_revert_does_not_run_on_success),
         TEST(a_revert_of_what_was_not_reached_does_not_run),

@@ -117,6 +117,7 @@ struct hal9_step {
     struct hal9_strv after;
     enum hal9_on_fail on_fail;
     char *when_failed; /* runs only when that step has failed (a revert); NULL: always */
+    char *or_failed;   /* or that one; NULL */
     /* no safe place to stop between this step and those right after it (stop -> start) */
     bool keep_going;
 };
@@ -190,6 +191,8 @@ struct hal9_cancel {
     int soft_fd;
     int hard_fd;
     volatile int signal;
+    /* The safe stop is that of a deadline: what is left open is told as HAL9_E_TIMEOUT. */
+    volatile int timed_out;
 };
 
 struct hal9_op_env {
