@@ -59,7 +59,7 @@ static const struct hal9_record_field verdict[] = {
     {"state", "healthy|degraded|failing|unknown|held", NULL, true, "how it is"},
     {"cause", "string", NULL, false,
      "why, in one word: port_conflict, not_running, check_failed, wrong_owner, resource, "
-     "dependency, operation, no_checks, held"},
+     "dependency, operation, no_checks, held, restart_limit"},
     {"reason", "string", NULL, false, "why, in words"},
     {"score", "number", NULL, false, "weighted share of its checks that pass, 0 to 1"},
     {"blocked_by", "strings", NULL, false, "services it depends on that are not healthy"},
@@ -221,6 +221,15 @@ static const struct hal9_record_field notification[] = {
     {"reason", "string", NULL, false, "why it failed"},
     END,
 };
+static const struct hal9_record_field hold[] = {
+    {"service", "string", NULL, true, "the service that is held"},
+    {"user", "string", NULL, false, "who put it"},
+    {"since", "time", NULL, true, "since when"},
+    {"until", "time", NULL, true, "when it ends by itself"},
+    {"why", "string", NULL, false, "why, as it was told"},
+    {"reason", "string", NULL, false, "all of it in words"},
+    END,
+};
 static const struct hal9_record_field problem[] = {
     {"message", "string", NULL, true, "what is wrong, in words"},
     {"code", "string", NULL, true, "what kind of error it is: usage, config, io, busy, ..."},
@@ -248,6 +257,7 @@ static const struct hal9_record_kind kinds[] = {
     {"plan", "what would be done", plan},
     {"object", "an object of a cluster", object},
     {"notification", "somebody was told, or was not", notification},
+    {"hold", "a service that every tool keeps its hands off", hold},
     {"problem", "an error", problem},
 };
 

@@ -29,12 +29,14 @@ static size_t find_begun(const struct hal9_tally *t, const char *key) {
     return i;
 }
 
-static void take_begin(struct hal9_tally *t, struct hal9_line *l, const cJSON *r) {
+static void take_begin(struct hal9_tally *t, struct hal9_upstream *up, struct hal9_line *l,
+                       const cJSON *r) {
     char *name = NULL;
     char *key = r ? stage_key(r, &name) : NULL;
     if (key && t->n_begun < BEGUN_MAX) {
         *HAL9_APPEND(t->begun, t->n_begun, t->cap_begun) =
             (struct hal9_begun){.key = key, .name = name};
+        up->rounds = up->rounds || hal9_json_int(r, "round", 0) > 0;
         return;
     }
     hal9_line_spoil(l, key ? hal9_strdup("too many stages have begun and not ended")
@@ -179,7 +181,7 @@ void hal9_tally_line(struct hal9_tally *t, struct hal9_upstream *up, struct hal9
         take_verdict(t, l);
     } else if (hal9_line_kind(l, "begin")) {
         _cleanup_json_ cJSON *r = hal9_line_tree(l);
-        take_begin(t, l, r);
+        take_begin(t, up, l, r);
     } else if (hal9_line_kind(l, "end")) {
         _cleanup_json_ cJSON *r = hal9_line_tree(l);
         take_end(t, up, l, r);

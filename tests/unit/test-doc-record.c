@@ -26,7 +26,7 @@ static void table_is_whole(void **state) {
     static const char *const wanted[] = {
         "begin",     "end",      "check",  "verdict",      "holder", "step",
         "operation", "snapshot", "flag",   "backend",      "sample", "forecast",
-        "decision",  "plan",     "object", "notification", "problem"};
+        "decision",  "plan",     "object", "notification", "hold",   "problem"};
     size_t n, n_common;
     const struct hal9_record_kind *kinds = hal9_record_kinds(&n);
     const struct hal9_record_field *common = hal9_record_common(&n_common);

@@ -266,6 +266,9 @@ struct hal9_upstream {
     bool fatal;    /* upstream's is 2, 3 or a signal: the tool's exit is that, then */
     int fatal_exit;
     size_t lines, bad_lines;
+    bool rounds;      /* it is, or has, a watch: there were rounds */
+    int64_t round;    /* which one it is (hal9_follow_next()); 0: none */
+    int64_t begin_ms; /* when it began; 0: unknown */
     /* the newest for each service and machine, in order of first appearance */
     struct hal9_verdict_in *verdicts;
     size_t n_verdicts, cap_verdicts;
@@ -276,6 +279,17 @@ struct hal9_upstream {
 HAL9_API hal9_status hal9_upstream_read(struct hal9_stream *s, int fd, int cancel_fd,
                                         cJSON *planned, struct hal9_upstream *ret,
                                         struct hal9_error *err);
+/* The same round by round, for what follows a watch. */
+struct hal9_follow;
+/* hal9_follow_free() frees it; fd stays the caller's. */
+HAL9_API struct hal9_follow *hal9_follow_new(struct hal9_stream *s, int fd, int cancel_fd);
+/* NULL is allowed. */
+HAL9_API void hal9_follow_free(struct hal9_follow *f);
+/* Reads on to the end of a round: every begin has met its end. Of several that are there already the newest counts; those before are passed on,
+ * and this stage says of each that it was left out. The stage's own begin, with the round's number, goes before each; the caller writes its end before the
+ * next call. *ret_over: there are no more, and *ret tells how it ended (nothing in it is to be acted on). HAL9_E_INTERRUPTED by cancel_fd. */
+HAL9_API hal9_status hal9_follow_next(struct hal9_follow *f, struct hal9_upstream *ret,
+                                      bool *ret_over, struct hal9_error *err);
 HAL9_API void hal9_upstream_clear(struct hal9_upstream *u);
 /* The exit code of a - tool, given its own finding: upstream's 2, 3 or signal; 4 when it broke off; else own. */
 HAL9_API int hal9_upstream_exit(const struct hal9_upstream *u, int own);
