@@ -83,7 +83,7 @@ cJSON *health_verdict_record(const struct hal9_verdict *v) {
 void health_advise(const struct hal9_verdict *v) {
     const struct hal9_service *s = hal9_config_service(cli.config, v->service);
 
-    if (!s || v->state == HAL9_HEALTHY)
+    if (!s || v->state == HAL9_HEALTHY || v->state == HAL9_HELD)
         return;
     if (hal9_streq(v->cause, "port_conflict")) {
         if (s->ports.n > 0)
@@ -117,9 +117,10 @@ static void summary(const struct hal9_verdicts *v) {
             cli_say("all %zu are healthy\n", v->n);
         return;
     }
-    enum hal9_health_state worst = n[HAL9_FAILING]    ? HAL9_FAILING
-                                   : n[HAL9_DEGRADED] ? HAL9_DEGRADED
-                                                      : HAL9_HEALTH_UNKNOWN;
+    enum hal9_health_state worst = n[HAL9_FAILING]          ? HAL9_FAILING
+                                   : n[HAL9_DEGRADED]       ? HAL9_DEGRADED
+                                   : n[HAL9_HEALTH_UNKNOWN] ? HAL9_HEALTH_UNKNOWN
+                                                            : HAL9_HELD;
 
     /* The next step stands on the same line: the most important one, at the end. */
     cli_say("%zu of %zu services %s.%s", n[worst], v->n, hal9_health_state_name(worst),

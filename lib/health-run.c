@@ -133,6 +133,36 @@ static void look_at_dependencies(struct hal9_look_round *r) {
     }
 }
 
+/* Whether the operation works on it, alone or with others. */
+static bool works_on(const struct hal9_op *op, const char *service) {
+    _cleanup_strv_ struct hal9_strv touched = {0};
+    _cleanup_free_ char *name = hal9_strf("service:%s", service);
+
+    hal9_json_get_strv(cJSON_GetObjectItemCaseSensitive(op->plan, "resources"), &touched);
+    return hal9_streq(op->service, service) || hal9_strv_has(&touched, name);
+}
+
+/* What a person keeps all tools off is told with all that is found, and is nobody's to page for. */
+static void look_at_holds(struct hal9_look_round *r) {
+    for (size_t i = 0; r->h->state && i < r->asked; i++) {
+        struct hal9_verdict *v = &r->all.v[i];
+        _cleanup_(hal9_hold_clear) struct hal9_hold h = {0};
+        _cleanup_error_ struct hal9_error e = {0};
+        bool held = false;
+
+        if (hal9_hold_get(r->h->state, v->service, &h, &held, &e) != HAL9_OK)
+            hal9_log(0, "whether %s is held is not known: %s", v->service, e.message);
+        if (!held)
+            continue;
+        _cleanup_free_ char *words = hal9_hold_words(&h), *was = v->reason;
+
+        v->reason = hal9_strf("%s; it is %s%s%s", words, hal9_health_state_name(v->state),
+                              was ? ": " : "", was ? was : "");
+        v->state = HAL9_HELD;
+        v->cause = "held";
+    }
+}
+
 /* What another run of ours works on right now is not news to page for. */
 static void look_at_operations(struct hal9_look_round *r) {
     struct hal9_strv open = {0};
@@ -144,12 +174,11 @@ static void look_at_operations(struct hal9_look_round *r) {
     for (size_t i = 0; i < open.n; i++) {
         struct hal9_op op = {0};
 
-        if (hal9_op_load(r->h->state, open.v[i], &op, NULL) == HAL9_OK && op.running &&
-            op.service) {
+        if (hal9_op_load(r->h->state, open.v[i], &op, NULL) == HAL9_OK && op.running) {
             for (size_t k = 0; k < r->asked; k++) {
                 struct hal9_verdict *v = &r->all.v[k];
 
-                if (v->state != HAL9_HEALTHY && hal9_streq(v->service, op.service))
+                if (v->state != HAL9_HEALTHY && works_on(&op, v->service))
                     v->cause = "operation";
             }
         }
@@ -161,6 +190,7 @@ static void look_at_operations(struct hal9_look_round *r) {
 void hal9_look_around(struct hal9_look_round *r) {
     look_at_dependencies(r);
     look_at_operations(r);
+    look_at_holds(r);
 }
 
 void hal9_look_end(struct hal9_look_round *r, struct hal9_verdicts *ret) {

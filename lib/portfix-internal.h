@@ -66,4 +66,7 @@ hal9_status portfix_permit(struct portfix_job *j, struct hal9_port_findings *f,
 hal9_status portfix_plan(const struct hal9_portfix *p, const struct hal9_port_findings *f,
                          struct hal9_plan *ret, struct hal9_error *err);
 
+/* portfix-hold.c: why a port is left alone because a service is held, in words; NULL: none is. Fresh. */
+char *portfix_held(const struct hal9_portfix *p, const struct hal9_port_finding *f);
+
 #endif

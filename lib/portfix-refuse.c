@@ -49,9 +49,10 @@ static void refuse(struct hal9_port_finding *f, const struct portfix_job *j) {
     const struct hal9_port_holder *h = objection(f, j);
 
     free(f->refusal);
-    f->refusal = NULL;
+    f->refusal = j ? portfix_held(j->p, f) : NULL;
     f->guard = NULL;
-    if (!h)
+    f->held = f->refusal;
+    if (f->held || !h)
         return;
     _cleanup_free_ char *portrait = portfix_portrait(&h->proc);
     _cleanup_free_ char *word = portfix_word(f);

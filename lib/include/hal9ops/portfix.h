@@ -58,6 +58,7 @@ struct hal9_port_finding {
         words; /* "8080/tcp is held by layer9-server, pid 4711 (unit layer9.service), for 13 min" */
     /* why it would not be acted on without a question; NULL: conflicts allows it, or only a first look */
     char *refusal;
+    bool held;         /* its service, or one of its holders', is held: no guard lifts that */
     const char *guard; /* the guard that lifts it: "holder"; NULL: nothing does */
     char *starter;     /* respawned: "layer9-watch (pid 4)"; NULL not known */
     char *next;        /* what to do next, a command or an advice; NULL: nothing */
