@@ -32,6 +32,8 @@ char *cli_cut(const char *text, int columns);
 /* Without control characters (escapes of ours excepted), in ASCII where the locale knows no more, whole lines broken at blanks to
  * fit width columns; 0: not broken. Fresh. */
 char *cli_fit(const char *text, int width);
+/* signals.c: at the end of --timeout asks for a safe stop, as a signal does. */
+void cli_arm_deadline(void);
 /* observer.c */
 const struct hal9_observer *cli_observer(void);
 /* Ends a live line on stderr, so that words can follow. */

@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "cli.h"
+#include "follow.h"
 
 static struct {
-    int list, all;
+    int list, all, follow;
     char *grace_option, *settle_option, *max_age_option;
     struct hal9_portfix job;
     int64_t max_age_ms;
@@ -25,6 +25,7 @@ static const struct poptOption options[] = {
      "TIME"},
     {"max-age", 0, POPT_ARG_STRING, &me.max_age_option, 0,
      "with -: don't act on older records; default: 5m", "TIME"},
+    {"follow", 0, POPT_ARG_NONE, &me.follow, 0, "with -: act on each round of a watch", NULL},
     POPT_TABLEEND,
 };
 static const struct cli_example examples[] = {
@@ -64,6 +65,9 @@ static int settings(void) {
     if (cli.from_stdin && cli.operands.n > 0)
         return cli_usage("- takes the services from the records; leave out '%s'",
                          cli.operands.v[0]);
+    if (me.follow && !cli.from_stdin)
+        return cli_usage(
+            "--follow goes with -: hal9-health watch -o json | hal9-portfix --follow -");
     me.whole_host = cli.operands.n == 0 && !cli.from_stdin;
     if (me.whole_host && !me.list)
         return cli_usage("which port? For example: hal9-portfix 8080; see hal9-portfix --help");
@@ -152,8 +156,8 @@ static int finding(const struct hal9_port_findings *f) {
     return code;
 }
 
-static void end_stage(const struct hal9_port_findings *f, int code, bool resumable) {
-    struct hal9_stage_result r = {.exit = code, .resumable = resumable};
+static void end_stage(const struct hal9_port_findings *f, int code, bool resumable, int64_t round) {
+    struct hal9_stage_result r = {.exit = code, .resumable = resumable, .round = (int)round};
 
     for (size_t i = 0; i < f->n; i++) {
         enum hal9_port_answer a = f->v[i].answer;
@@ -208,6 +212,8 @@ static bool confirm(void *data, const struct hal9_port_finding *f,
 }
 
 static void refusal_next(const struct hal9_port_finding *f) {
+    if (f->held)
+        return;
     if (!f->guard) {
         cli_next("see what it is and stop it by its own means");
         return;
@@ -375,7 +381,7 @@ static int run_ports(void) {
         cli_acts();
     hal9_stream_begin(cli.out, planned());
     code = me.list ? list(&f) : fix(&f, &resumable);
-    end_stage(&f, code, resumable);
+    end_stage(&f, code, resumable, 0);
     hal9_port_findings_clear(&f);
     return code;
 }
@@ -400,26 +406,54 @@ static int take_verdict(const struct hal9_verdict_in *v) {
     return CLI_HOLDS;
 }
 
+/* What the verdicts ask for; the tool's own finding. */
+static int act_on(const struct hal9_upstream *up, struct hal9_port_findings *f,
+                  bool *ret_resumable) {
+    int own = CLI_HOLDS;
+
+    for (size_t i = 0; i < up->n_verdicts; i++)
+        if (!cli_follow_stale(up->verdicts[i].service, up) &&
+            take_verdict(&up->verdicts[i]) != CLI_HOLDS)
+            own = CLI_UNKNOWN;
+    if (me.job.tcp.n == 0)
+        return own;
+    int found = me.list ? list(f) : fix(f, ret_resumable);
+
+    return found != CLI_HOLDS ? found : own;
+}
+
 static int run_pipe(void) {
     struct hal9_port_findings f = {0};
     struct hal9_upstream up = {.exit = -1};
     bool resumable = false;
-    int code = cli_read_upstream(NULL, &up), own = CLI_HOLDS;
+    int code = cli_read_upstream(NULL, &up);
 
-    if (code == CLI_USAGE)
+    if (code == CLI_HOLDS)
+        code = cli_need_follow(&up);
+    if (code == CLI_USAGE) {
+        hal9_upstream_clear(&up);
         return code;
-    for (size_t i = 0; code == CLI_HOLDS && i < up.n_verdicts; i++)
-        if (take_verdict(&up.verdicts[i]) != CLI_HOLDS)
-            own = CLI_UNKNOWN;
-    if (code == CLI_HOLDS && me.job.tcp.n > 0) {
-        int found = me.list ? list(&f) : fix(&f, &resumable);
-
-        own = found != CLI_HOLDS ? found : own;
     }
-    code = code == CLI_HOLDS ? hal9_upstream_exit(&up, own) : code;
-    end_stage(&f, code, resumable);
+    if (code == CLI_HOLDS)
+        code = hal9_upstream_exit(&up, act_on(&up, &f, &resumable));
+    end_stage(&f, code, resumable, 0);
     hal9_port_findings_clear(&f);
     hal9_upstream_clear(&up);
+    return code;
+}
+
+/* One round of a watch. */
+static int follow_round(const struct hal9_upstream *up) {
+    struct hal9_port_findings f = {0};
+    bool resumable = false;
+    const int code = hal9_upstream_exit(up, act_on(up, &f, &resumable));
+
+    for (size_t i = 0; i < f.n; i++)
+        if (f.v[i].owner && !me.list)
+            cli_follow_acted(f.v[i].owner->name);
+    end_stage(&f, code, resumable, up->round);
+    hal9_port_findings_clear(&f);
+    hal9_ports_clear(&me.job.tcp);
     return code;
 }
 
@@ -433,7 +467,7 @@ static int run(void) {
     if (code != CLI_HOLDS)
         return code;
     me.job.config = cli.config;
-    code = cli.from_stdin ? run_pipe() : run_ports();
+    code = me.follow ? cli_follow(follow_round) : cli.from_stdin ? run_pipe() : run_ports();
     hal9_ports_clear(&me.job.tcp);
     hal9_ports_clear(&me.job.udp);
     return code;

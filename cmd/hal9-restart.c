@@ -1,11 +1,14 @@
 /* hal9-restart - stops a service, starts it, and proves it healthy. */
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
-#include "cli.h"
+#include "follow.h"
+#include "restart.h"
 
 static char *max_age_option;
-static int if_down, no_gate;
+static struct restart_hold_options hold_options;
+static int if_down, no_gate, follows;
 static int64_t max_age_ms = (int64_t)5 * 60 * 1000;
 
 static const struct poptOption options[] = {
@@ -13,7 +16,16 @@ static const struct poptOption options[] = {
     {"no-gate", 0, POPT_ARG_NONE, &no_gate, 0, "don't wait until it is healthy", NULL},
     {"max-age", 0, POPT_ARG_STRING, &max_age_option, 0,
      "records older than this are not acted on (5m)", "TIME"},
+    {"follow", 0, POPT_ARG_NONE, &follows, 0, "with -: act on each round of a watch", NULL},
+    {"for", 0, POPT_ARG_STRING, &hold_options.time, 0, "hold: how long; default: 1h", "TIME"},
+    {"reason", 0, POPT_ARG_STRING, &hold_options.reason, 0, "hold: why", "TEXT"},
     POPT_TABLEEND,
+};
+static const struct cli_subcommand subcommands[] = {
+    {"hold", "SERVICE...", "keep every tool's hands off a service for a time", NULL, true},
+    {"unhold", "SERVICE...", "lift that", NULL, true},
+    {"holds", "", "which services are held, by whom and until when", NULL, false},
+    {NULL, NULL, NULL, NULL, false},
 };
 static const struct cli_example examples[] = {
     {"hal9-restart hal9-server", "restart it and wait until it is healthy"},
@@ -25,29 +37,9 @@ static const struct cli_command command = {
     .operands = "SERVICE|-...",
     .summary = "Stops services, starts them, and proves them healthy.",
     .options = options,
+    .subcommands = subcommands,
     .examples = examples,
 };
-
-/* What one run is about. */
-struct job {
-    struct hal9_restart restart;
-    struct hal9_restart_findings found;
-    struct hal9_stage_result end;
-    struct hal9_strv told; /* those of which all is said */
-    int own;               /* what this tool has found */
-};
-
-/* What is wrong counts before what isn't known, and that before all is well. */
-static void worse(struct job *j, int code) {
-    if (j->own == CLI_HOLDS || (j->own == CLI_UNKNOWN && code != CLI_HOLDS))
-        j->own = code;
-}
-
-static const char *shorter(const char *id) {
-    size_t len = strlen(id);
-
-    return len > 4 ? id + len - 4 : id;
-}
 
 /* ---- which services ---- */
 
@@ -70,7 +62,7 @@ static int no_operand(void) {
 }
 
 /* Whether a verdict of the pipe names a service to look at. */
-static bool take_verdict(struct job *j, const struct hal9_verdict_in *v, size_t *counted) {
+static bool take_verdict(struct restart_job *j, const struct hal9_verdict_in *v, size_t *counted) {
     bool counts = cli_verdict_counts(v, max_age_ms);
     bool act = hal9_restart_acts_on(v->state, v->cause);
 
@@ -81,165 +73,32 @@ static bool take_verdict(struct job *j, const struct hal9_verdict_in *v, size_t 
     if (!act)
         return false;
     if (!counts) {
-        worse(j, CLI_UNKNOWN);
+        restart_worse(j, CLI_UNKNOWN);
         return false;
     }
     if (hal9_config_service(cli.config, v->service))
         return true;
     cli_warn("%s: no service of this configuration; its verdict is passed on", v->service);
-    worse(j, CLI_NOT);
+    restart_worse(j, CLI_NOT);
     return false;
 }
 
-static void take_verdicts(struct job *j, const struct hal9_upstream *up) {
+static void take_verdicts(struct restart_job *j, const struct hal9_upstream *up) {
     size_t counted = 0;
 
     for (size_t i = 0; i < up->n_verdicts; i++)
         if (take_verdict(j, &up->verdicts[i], &counted) &&
+            !cli_follow_stale(up->verdicts[i].service, up) &&
             !hal9_strv_has(&j->restart.services, up->verdicts[i].service))
             hal9_strv_add(&j->restart.services, up->verdicts[i].service);
     /* A stream that says nothing of this machine tells nothing of it. */
     if (up->n_verdicts > 0 && counted == 0)
-        worse(j, CLI_UNKNOWN);
-}
-
-/* ---- what is found ---- */
-
-/* What is shown in words already is an entry of the list at 3am. */
-static void next_at_night(const struct hal9_error *err) {
-    if (cli.night && err->hint)
-        cli_next("%s", err->hint);
-}
-
-static void tell_refusal(struct job *j, const struct hal9_restart_finding *f) {
-    int code = cli_error(&f->refusal);
-
-    cli_headline("%s is blocked", f->service->name);
-    next_at_night(&f->refusal);
-    /* In a pipe the others are seen to: then "nothing touched" would not be true.
-   */
-    worse(j, j->restart.leave_refused && code == CLI_USAGE ? CLI_NOT : code);
-}
-
-static void tell_to_do(const struct hal9_restart_finding *f) {
-    if (!f->running) {
-        cli_headline("%s is down", f->service->name);
-        cli_say("%s\n", f->words);
-    } else {
-        if (f->ill)
-            cli_headline("%s is failing", f->service->name);
-        cli_say("%s%s%s: %s\n", f->words, f->ill ? ", but " : "", f->ill ? f->ill : "",
-                cli.dry_run ? "it would be restarted" : "restarting it");
-    }
-}
-
-/* Says what is found; of how many something is to be done. */
-static size_t tell_found(struct job *j) {
-    size_t wanted = 0;
-
-    for (size_t i = 0; i < j->found.n; i++) {
-        const struct hal9_restart_finding *f = &j->found.v[i];
-
-        if (f->answer == HAL9_RESTART_REFUSED) {
-            tell_refusal(j, f);
-        } else if (f->answer == HAL9_RESTART_HEALTHY) {
-            cli_say("%s is healthy already; nothing done\n", f->service->name);
-            hal9_strv_add(&j->told, f->service->name);
-            wanted += f->unfinished && !cli.dry_run;
-        } else {
-            tell_to_do(f);
-            wanted++;
-        }
-    }
-    return wanted;
-}
-
-/* ---- how it ended ---- */
-
-static void tell_failed(struct job *j, const struct hal9_restart_finding *f,
-                        const struct hal9_op_result *res) {
-    struct hal9_error err = {0};
-
-    hal9_error_set(&err, HAL9_E_FAILED, "%s", f->end_words);
-    worse(j, cli_error(&err));
-    hal9_error_clear(&err);
-    cli_headline("%s is down", f->service->name);
-    cli_next("hal9-health %s -v", f->service->name);
-    cli_next("hal9-rollback show %s", shorter(res->id));
-    if (f->ref.unit)
-        cli_next("journalctl -u %s -n 50", f->ref.unit);
-    else if (f->ref.log_path)
-        cli_next("less +G %s", f->ref.log_path);
-    if (f->running && f->end == HAL9_RESTART_HAS_FAILED)
-        cli_next("hal9-rollback undo %s", shorter(res->id));
-}
-
-static void tell_end(struct job *j, const struct hal9_restart_finding *f,
-                     const struct hal9_op_result *res) {
-    switch (f->end) {
-    case HAL9_RESTART_HAS_FAILED:
-    case HAL9_RESTART_NOT_REACHED:
-        tell_failed(j, f, res);
-        break;
-    case HAL9_RESTART_IS_STARTED:
-        if (j->restart.gate)
-            worse(j, CLI_UNKNOWN);
-        /* fall through */
-    case HAL9_RESTART_IS_HEALTHY:
-        if (res->id[0] && j->found.n == 1)
-            cli_say("%s. Undo: hal9-rollback undo %s\n", f->end_words, shorter(res->id));
-        else
-            cli_say("%s\n", f->end_words);
-        break;
-    case HAL9_RESTART_UNTOUCHED:
-        break;
-    }
-}
-
-static int tell_outcome(struct job *j, const struct hal9_op_result *res) {
-    _cleanup_error_ struct hal9_error err = {0};
-
-    if (hal9_restart_outcome(&j->restart, res, &j->found, &err) != HAL9_OK) {
-        worse(j, cli_error(&err));
-        return j->own;
-    }
-    for (size_t i = 0; i < j->found.n; i++)
-        if (!hal9_strv_has(&j->told, j->found.v[i].service->name))
-            tell_end(j, &j->found.v[i], res);
-    if (res->id[0] && res->changed && j->found.n > 1)
-        cli_say("Undo: hal9-rollback undo %s\n", shorter(res->id));
-    return j->own;
-}
-
-/* What is counted at the end of the stage. */
-static void count(struct job *j) {
-    struct hal9_stage_result *e = &j->end;
-
-    if (j->found.n == 0)
-        e->planned = e->skipped = (int)cli.operands.n;
-    for (size_t i = 0; i < j->found.n; i++) {
-        const struct hal9_restart_finding *f = &j->found.v[i];
-        bool passed = f->answer == HAL9_RESTART_HEALTHY || f->end == HAL9_RESTART_IS_HEALTHY ||
-                      (f->end == HAL9_RESTART_IS_STARTED && !j->restart.gate);
-        bool unknown = f->end == HAL9_RESTART_IS_STARTED || f->refusal.code == HAL9_E_UNKNOWN;
-        bool failed = f->end == HAL9_RESTART_HAS_FAILED || f->answer == HAL9_RESTART_REFUSED;
-
-        e->planned++;
-        if (passed)
-            e->passed++;
-        else if (unknown)
-            e->unknown++;
-        else if (failed)
-            e->failed++;
-        else
-            e->skipped++;
-    }
-    e->ran = e->planned - e->skipped;
+        restart_worse(j, CLI_UNKNOWN);
 }
 
 /* ---- the run ---- */
 
-static int act(struct job *j) {
+static int act(struct restart_job *j) {
     _cleanup_error_ struct hal9_error err = {0};
     struct hal9_op_env env;
     struct hal9_op_result res = {0};
@@ -251,20 +110,20 @@ static int act(struct job *j) {
     if (st != HAL9_OK) {
         int code = cli_error(&err);
 
-        next_at_night(&err);
-        worse(j, res.resumable && code < CLI_SIGNAL ? CLI_UNFINISHED : code);
+        restart_next_at_night(&err);
+        restart_worse(j, res.resumable && code < CLI_SIGNAL ? CLI_UNFINISHED : code);
     } else if (!cli.dry_run) {
-        tell_outcome(j, &res);
+        restart_tell_outcome(j, &res);
     } else if (!res.nothing) {
         cli_say("nothing was changed (--dry-run)\n");
-        worse(j, CLI_NOT);
+        restart_worse(j, CLI_NOT);
     }
     hal9_op_result_clear(&res);
     return j->own;
 }
 
 /* Nothing to do: what a killed run left on these services may lack nothing but its end. */
-static void tidy(const struct job *j) {
+static void tidy(const struct restart_job *j) {
     _cleanup_strv_ struct hal9_strv names = {0};
 
     for (size_t i = 0; i < j->found.n; i++)
@@ -274,7 +133,7 @@ static void tidy(const struct job *j) {
 }
 
 /* Looking needs no state directory that can be written; only acting does. */
-static int open_to_act(struct job *j) {
+static int open_to_act(struct restart_job *j) {
     if (cli.dry_run)
         return CLI_HOLDS;
     hal9_state_close(cli.state);
@@ -285,7 +144,33 @@ static int open_to_act(struct job *j) {
     return code;
 }
 
-static int look_and_act(struct job *j) {
+/* A person at a terminal who names a service that was restarted too often is told so, and asked. */
+static int ask_flapping(struct restart_job *j) {
+    _cleanup_error_ struct hal9_error err = {0};
+    struct hal9_restart *r = &j->restart;
+
+    for (size_t i = 0; i < j->found.n; i++) {
+        const struct hal9_restart_finding *f = &j->found.v[i];
+        bool asked = false;
+
+        if (f->answer != HAL9_RESTART_REFUSED || !hal9_streq(f->guard, "flap"))
+            continue;
+        if (!hal9_strv_has(&cli.operands, f->service->name) || cli.from_stdin || cli.dry_run)
+            return CLI_HOLDS;
+        const bool yes = cli_confirm("flap", f->refusal.message, f->service->name, &asked);
+
+        j->asked = j->asked || asked;
+        if (!yes)
+            return CLI_HOLDS;
+        r->ignore_flap = true;
+    }
+    if (!r->ignore_flap || !j->asked)
+        return CLI_HOLDS;
+    hal9_restart_findings_clear(&j->found);
+    return hal9_restart_look(r, &j->found, &err) == HAL9_OK ? CLI_HOLDS : cli_error(&err);
+}
+
+static int look_and_act(struct restart_job *j) {
     _cleanup_error_ struct hal9_error err = {0};
     int code = cli_open_state(HAL9_STATE_READ);
 
@@ -294,7 +179,10 @@ static int look_and_act(struct job *j) {
     j->restart.state = cli.state;
     if (hal9_restart_look(&j->restart, &j->found, &err) != HAL9_OK)
         return cli_error(&err);
-    size_t wanted = tell_found(j);
+    code = ask_flapping(j);
+    if (code != CLI_HOLDS)
+        return code;
+    size_t wanted = restart_tell_found(j);
 
     if (wanted == 0 || (j->own != CLI_HOLDS && !j->restart.leave_refused)) {
         tidy(j);
@@ -314,7 +202,7 @@ static int look_and_act(struct job *j) {
     return code;
 }
 
-static int restart(struct job *j, const struct hal9_upstream *up) {
+static int restart(struct restart_job *j, const struct hal9_upstream *up) {
     _cleanup_error_ struct hal9_error err = {0};
     struct hal9_restart *r = &j->restart;
 
@@ -345,8 +233,15 @@ static cJSON *planned(void) {
     return p;
 }
 
+static void close_stage(struct restart_job *j, int code, int64_t round) {
+    restart_count(j);
+    j->end.exit = code;
+    j->end.round = (int)round;
+    hal9_stream_end(cli.out, &j->end);
+}
+
 /* From the first record to the last. */
-static int stage(struct job *j) {
+static int stage(struct restart_job *j) {
     struct hal9_upstream up = {0};
     int code = CLI_HOLDS;
 
@@ -357,30 +252,98 @@ static int stage(struct job *j) {
     else
         hal9_stream_begin(cli.out, planned());
     if (code == CLI_HOLDS)
+        code = cli_need_follow(&up);
+    if (code == CLI_HOLDS)
         code = restart(j, &up);
     /* What broke off tells by its own exit code what it was that ended it. */
     if (cli.from_stdin && (up.complete || code == CLI_UNKNOWN))
         code = hal9_upstream_exit(&up, code);
     hal9_upstream_clear(&up);
-    count(j);
-    j->end.exit = code;
-    hal9_stream_end(cli.out, &j->end);
+    close_stage(j, code, 0);
+    return code;
+}
+
+static void begin_job(struct restart_job *j) {
+    const bool person = isatty(STDERR_FILENO) && !cli.from_stdin;
+
+    *j = (struct restart_job){.restart = {.only_if_down = if_down || cli.from_stdin,
+                                          .gate = !no_gate,
+                                          .ignore_depends = cli_forced("depends"),
+                                          .ignore_flap = cli_forced("flap"),
+                                          .automatic = cli.from_stdin || (if_down && !person),
+                                          .follow = follows,
+                                          .leave_refused = cli.from_stdin,
+                                          .deadline_ms = cli.deadline_ms,
+                                          .cancel_fd = cli.cancel.soft_fd}};
+}
+
+static void end_job(struct restart_job *j) {
+    hal9_restart_findings_clear(&j->found);
+    hal9_strv_free(&j->restart.services);
+    hal9_strv_free(&j->restart.regardless);
+    hal9_strv_free(&j->told);
+}
+
+/* One round of a watch. */
+static int follow_round(const struct hal9_upstream *up) {
+    struct restart_job j;
+
+    begin_job(&j);
+    const int code = hal9_upstream_exit(up, restart(&j, up));
+
+    for (size_t i = 0; i < j.found.n; i++)
+        if (j.found.v[i].end != HAL9_RESTART_UNTOUCHED)
+            cli_follow_acted(j.found.v[i].service->name);
+    close_stage(&j, code, up->round);
+    end_job(&j);
+    return code;
+}
+
+static int follow(void) {
+    if (!cli.from_stdin || cli.operands.n > 0)
+        return cli_usage("--follow goes with - alone: hal9-health watch -o json | hal9-restart "
+                         "--follow -");
+    return cli_load_config() == CLI_HOLDS ? cli_follow(follow_round) : CLI_USAGE;
+}
+
+static bool word_is(const char *word) {
+    return cli.operands.n > 0 && hal9_streq(cli.operands.v[0], word);
+}
+
+/* hold, unhold, holds. */
+static int hold_command(bool changes) {
+    struct hal9_stage_result end = {0};
+    const bool writes = changes && !cli.dry_run;
+    int code =
+        cli.from_stdin ? cli_usage("%s reads no records", cli.operands.v[0]) : cli_load_config();
+
+    if (code == CLI_HOLDS)
+        code = cli_open_state(writes ? HAL9_STATE_WRITE : HAL9_STATE_READ);
+    if (code != CLI_HOLDS)
+        return code;
+    hal9_stream_begin(cli.out, NULL);
+    if (word_is("holds"))
+        code = restart_holds();
+    else
+        code = word_is("hold") ? restart_hold(&hold_options) : restart_unhold();
+    end.exit = code;
+    hal9_stream_end(cli.out, &end);
     return code;
 }
 
 static int run(void) {
-    struct job j = {.restart = {.only_if_down = if_down || cli.from_stdin,
-                                .gate = !no_gate,
-                                .ignore_depends = cli_forced("depends"),
-                                .leave_refused = cli.from_stdin,
-                                .deadline_ms = cli.deadline_ms,
-                                .cancel_fd = cli.cancel.soft_fd}};
-    int code = stage(&j);
+    struct restart_job j;
+    int code;
 
-    hal9_restart_findings_clear(&j.found);
-    hal9_strv_free(&j.restart.services);
-    hal9_strv_free(&j.restart.regardless);
-    hal9_strv_free(&j.told);
+    if (word_is("hold") || word_is("unhold") || word_is("holds"))
+        return hold_command(!word_is("holds"));
+    if (hold_options.time || hold_options.reason)
+        return cli_usage("--for and --reason belong to hold: hal9-restart hold SERVICE --for 1h");
+    if (follows)
+        return follow();
+    begin_job(&j);
+    code = stage(&j);
+    end_job(&j);
     return code;
 }
 

@@ -236,6 +236,19 @@ void cli_notify_verdicts(const struct hal9_verdicts *v,
     close_mail(&m);
 }
 
+void cli_notify_facts(const struct hal9_notify_facts *f) {
+    _cleanup_error_ struct hal9_error err = {0};
+    struct mail m;
+
+    if (nobody())
+        return;
+    acted = true;
+    open_mail(&m, RECORDS, HAL9_STATE_WRITE);
+    if (hal9_notify_verdict(&m.n, f, &err) != HAL9_OK)
+        cli_warn("%s%s%s", err.message, err.hint ? "; " : "", err.hint ? err.hint : "");
+    close_mail(&m);
+}
+
 void cli_notify_operation(const cJSON *record) {
     _cleanup_error_ struct hal9_error err = {0};
     struct mail m;

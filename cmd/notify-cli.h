@@ -8,6 +8,8 @@
  * Nothing with -n or --no-notify, or where nobody is to be told. Call it before the stage's end is written. */
 void cli_notify_verdicts(const struct hal9_verdicts *v,
                          cJSON *(*record)(const struct hal9_verdict *v));
+/* The same for one that no check has found. */
+void cli_notify_facts(const struct hal9_notify_facts *f);
 /* Spools the record of an operation that has ended for those who want that, and remembers that this run has acted. */
 void cli_notify_operation(const cJSON *record);
 /* Sends what is due, once this run has acted; troubles are told on stderr alone: the stage has ended. */

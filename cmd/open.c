@@ -6,6 +6,8 @@
 #include "base/cleanup.h"
 #include "cli-internal.h"
 
+#define LOCK_MARGIN_MS 50 /* a wait that ends before --timeout says for whom it was */
+
 int cli_load_config(void) {
     struct hal9_errors errors = {0};
     int code = CLI_HOLDS;
@@ -42,14 +44,22 @@ int cli_open_state(enum hal9_state_mode mode) {
 }
 
 void cli_op_env(struct hal9_op_env *ret) {
+    int64_t wait_ms = cli.lock_timeout_ms;
+
     if (!cli.dry_run)
         cli_acts();
+    cli_arm_deadline();
+    if (cli.deadline_ms >= 0) {
+        const int64_t left = cli.deadline_ms - hal9_mono_ms() - LOCK_MARGIN_MS;
+
+        wait_ms = wait_ms >= 0 && wait_ms < left ? wait_ms : left > 0 ? left : 0;
+    }
     *ret = (struct hal9_op_env){
         .tool = cli.command->name,
         .run = hal9_stream_run(cli.out),
         .argv = cli.argv,
         .state = cli.state,
-        .lock_timeout_ms = cli.lock_timeout_ms,
+        .lock_timeout_ms = wait_ms,
         .dry_run = cli.dry_run,
         .force = &cli.force,
         .kinds = hal9_kinds(),

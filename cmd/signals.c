@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "cli-internal.h"
@@ -39,6 +40,27 @@ void cli_signals(void) {
         if (sigaction(told[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
             sigaction(told[i], &act, NULL);
     sigaction(SIGPIPE, &ignore, NULL);
+}
+
+static void on_deadline(int sig) {
+    int saved = errno;
+
+    (void)sig;
+    cli.cancel.timed_out = 1;
+    if (write(soft[1], "!", 1) < 0) {
+        /* A stop was asked for already. */
+    }
+    errno = saved;
+}
+
+void cli_arm_deadline(void) {
+    struct sigaction act = {.sa_handler = on_deadline, .sa_flags = SA_RESTART};
+    const int64_t left = cli.deadline_ms - hal9_mono_ms(), ms = left > 0 ? left : 1;
+    const struct itimerval timer = {
+        .it_value = {.tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000}};
+
+    if (cli.deadline_ms >= 0 && sigaction(SIGALRM, &act, NULL) == 0)
+        setitimer(ITIMER_REAL, &timer, NULL);
 }
 
 static void on_hangup(int sig) {

@@ -37,6 +37,33 @@ const struct hal9_restart_finding *hal9_restart_find(const struct hal9_restart_f
 hal9_status hal9_restart_running(const struct hal9_restart *r, struct hal9_restart_finding *f,
                                  struct hal9_error *err);
 
+/* restart-revert.c: what its release is, and which one comes back should it fail. Sets release, revert_to, revert_not. */
+void hal9_restart_release(const struct hal9_restart *r, struct hal9_restart_finding *f);
+/* The steps' word on how going back ended: sets end and end_words where the plan had such steps and the service failed. False: it had none. */
+bool hal9_restart_reverted(struct hal9_restart_finding *f, const struct hal9_op *op,
+                           const struct hal9_op_step *failed, const char *what);
+
+/* restart-limit.c: HAL9_E_REFUSED when it was restarted too often lately, or an automatic run comes too soon after the last. Sets
+ * flaps and guard. */
+hal9_status hal9_restart_limit(const struct hal9_restart *r, struct hal9_restart_finding *f,
+                               struct hal9_error *err);
+/* Counts the restarts of an operation once its plan is journaled, before its first step; tells the observer all the same. */
+struct hal9_restart_counter {
+    const struct hal9_restart *restart;
+    const struct hal9_restart_findings *found;
+    const struct hal9_observer *observer; /* NULL-able */
+};
+struct hal9_observer hal9_restart_counting(struct hal9_restart_counter *c);
+
+/* restart-dependants.c: those that depend on the wanted ones and are restarted with them, by restart.dependants; names are added to ret. */
+void hal9_restart_dependants(const struct hal9_restart *r, struct hal9_strv *ret);
+/* The finding that s would be restarted after, or NULL: none that is restarted asks for it. */
+const struct hal9_restart_finding *hal9_restart_leader(const struct hal9_restart *r,
+                                                       const struct hal9_restart_findings *all,
+                                                       const struct hal9_service *s);
+/* Fills f->left of each. */
+void hal9_restart_tell_left(const struct hal9_restart *r, struct hal9_restart_findings *f);
+
 /* restart-plan.c */
 hal9_status hal9_restart_plan_from(const struct hal9_restart *r,
                                    const struct hal9_restart_findings *f, struct hal9_plan *ret,

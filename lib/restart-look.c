@@ -4,14 +4,22 @@
 #include "base/cleanup.h"
 #include "restart-internal.h"
 
+static void clear_finding(struct hal9_restart_finding *f) {
+    hal9_service_ref_clear(&f->ref);
+    hal9_error_clear(&f->refusal);
+    free(f->words);
+    free(f->ill);
+    free(f->end_words);
+    free(f->because);
+    free(f->release);
+    free(f->revert_to);
+    free(f->revert_not);
+    hal9_strv_free(&f->left);
+}
+
 void hal9_restart_findings_clear(struct hal9_restart_findings *f) {
-    for (size_t i = 0; i < f->n; i++) {
-        hal9_service_ref_clear(&f->v[i].ref);
-        hal9_error_clear(&f->v[i].refusal);
-        free(f->v[i].words);
-        free(f->v[i].ill);
-        free(f->v[i].end_words);
-    }
+    for (size_t i = 0; i < f->n; i++)
+        clear_finding(&f->v[i]);
     free(f->v);
     memset(f, 0, sizeof(*f));
 }
@@ -102,7 +110,8 @@ static hal9_status leave_healthy(const struct hal9_restart *r, struct hal9_resta
     _cleanup_free_ char *reason = NULL;
     hal9_status st;
 
-    if (!f->running || !r->only_if_down || hal9_strv_has(&r->regardless, f->service->name))
+    if (!f->running || !r->only_if_down || f->because ||
+        hal9_strv_has(&r->regardless, f->service->name))
         return HAL9_OK;
     st = hal9_restart_health(r, f->service, &f->ref, &how, &reason, err);
     if (st != HAL9_OK)
@@ -177,31 +186,67 @@ static hal9_status look_one(const struct hal9_restart *r, const struct hal9_rest
         st = leave_healthy(r, f, err);
     if (st != HAL9_OK || f->answer == HAL9_RESTART_HEALTHY)
         return st;
-    st = hal9_restart_can_stop(f, err);
+    st = hal9_hold_check(r->state, f->service->name, err);
+    if (st == HAL9_OK)
+        st = hal9_restart_can_stop(f, err);
     if (st == HAL9_OK)
         st = hal9_restart_ready(f->service, err);
     if (st == HAL9_OK)
         st = hal9_restart_ports_ours(f, err);
-    return st == HAL9_OK ? dependencies(r, all, f, err) : st;
+    if (st == HAL9_OK)
+        st = dependencies(r, all, f, err);
+    if (st == HAL9_OK)
+        st = hal9_restart_limit(r, f, err);
+    if (st == HAL9_OK)
+        hal9_restart_release(r, f);
+    return st;
 }
 
 /* What keeps one service from being restarted, as opposed to what ends the looking. */
 static bool is_refusal(hal9_status st) {
     return st == HAL9_E_REFUSED || st == HAL9_E_UNKNOWN || st == HAL9_E_CONFIG ||
-           st == HAL9_E_UNSUPPORTED;
+           st == HAL9_E_UNSUPPORTED || st == HAL9_E_CORRUPT;
+}
+
+/* One that comes along because of another is left out where that isn't restarted, where it doesn't run, and where something is in its way. */
+static bool comes_along(const struct hal9_restart *r, const struct hal9_restart_findings *all,
+                        struct hal9_restart_finding *f) {
+    const struct hal9_restart_finding *leader = hal9_restart_leader(r, all, f->service);
+
+    if (hal9_strv_has(&r->services, f->service->name))
+        return true;
+    if (!leader)
+        return false;
+    f->because = hal9_strdup(leader->service->name);
+    return true;
+}
+
+/* It is told that it depends on what is restarted; why it is left is said in full only with -v. */
+static void leave_out(struct hal9_restart_finding *f) {
+    if (f->refusal.message)
+        hal9_log(1, "%s is not restarted with %s: %s", f->service->name, f->because,
+                 f->refusal.message);
+    clear_finding(f);
 }
 
 static hal9_status look_all(const struct hal9_restart *r, const struct hal9_service **order,
                             size_t n, struct hal9_restart_findings *ret, struct hal9_error *err) {
     for (size_t i = 0; i < n; i++) {
         struct hal9_restart_finding f = {.service = order[i]};
+
+        if (!comes_along(r, ret, &f))
+            continue;
         hal9_status st = look_one(r, ret, &f, &f.refusal);
 
+        if (f.because && (is_refusal(st) || (st == HAL9_OK && !f.running))) {
+            leave_out(&f);
+            continue;
+        }
         if (is_refusal(st))
             f.answer = HAL9_RESTART_REFUSED;
         *HAL9_APPEND(ret->v, ret->n, ret->cap) = f;
         if (st != HAL9_OK && !is_refusal(st))
-            return hal9_error_move(err, &ret->v[i].refusal);
+            return hal9_error_move(err, &ret->v[ret->n - 1].refusal);
     }
     return HAL9_OK;
 }
@@ -218,10 +263,15 @@ hal9_status hal9_restart_look(const struct hal9_restart *r, struct hal9_restart_
         if (st != HAL9_OK)
             return st;
     }
-    _cleanup_free_ const struct hal9_service **order =
-        hal9_config_order(r->config, &r->services, &n);
+    _cleanup_strv_ struct hal9_strv names = {0};
+
+    hal9_strv_copy(&names, &r->services);
+    hal9_restart_dependants(r, &names);
+    _cleanup_free_ const struct hal9_service **order = hal9_config_order(r->config, &names, &n);
     hal9_status st = look_all(r, order, n, &found, err);
 
+    if (st == HAL9_OK)
+        hal9_restart_tell_left(r, &found);
     if (st == HAL9_OK)
         *ret = found;
     else

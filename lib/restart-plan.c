@@ -13,6 +13,9 @@ struct chain {
     const struct hal9_restart_finding *f;
     struct hal9_plan *plan;
     struct hal9_step *first, *last;
+    const char *prefix;                  /* of its steps' names */
+    const char *when_failed, *or_failed; /* of its steps; NULL: they run always */
+    const char *release;                 /* that it starts */
 };
 
 static char *name_of(const char *service, const char *step) {
@@ -22,8 +25,12 @@ static char *name_of(const char *service, const char *step) {
 /* The next step of the chain; title is taken. */
 static struct hal9_step *link_step(struct chain *c, const char *step, const char *kind, cJSON *args,
                                    char *title) {
-    _cleanup_free_ char *name = name_of(c->f->service->name, step);
+    _cleanup_free_ char *word = hal9_strf("%s%s", c->prefix ? c->prefix : "", step);
+    _cleanup_free_ char *name = name_of(c->f->service->name, word);
     struct hal9_step *s = hal9_plan_step(c->plan, name, kind, args, "%s", title);
+
+    s->when_failed = hal9_strdup(c->when_failed);
+    s->or_failed = hal9_strdup(c->or_failed);
 
     if (c->last)
         hal9_step_after(s, c->last->name);
@@ -44,20 +51,20 @@ static void add_preflight(struct chain *c) {
 }
 
 /* From here on there is no safe place to stop until the service has been started. */
-static void add_stop(struct chain *c) {
+static struct hal9_step *add_stop(struct chain *c) {
     const struct hal9_service *s = c->f->service;
+    _cleanup_free_ char *pid = c->prefix ? hal9_strdup("") : hal9_strf(" (pid %d)", (int)c->f->pid);
     struct hal9_step *step;
 
-    if (!c->f->running)
-        return;
     if (hal9_run_kind(s->run) == HAL9_RUN_SYSTEMD)
         step = link_step(c, "stop", "unit.stop",
                          hal9_args_unit(s->run->systemd, s->stop.grace_ms + UNIT_MS),
                          hal9_strf("stop unit %s", s->run->systemd));
     else
         step = link_step(c, "stop", "process.stop", hal9_args_stop_service(&c->f->ref, &s->stop),
-                         hal9_strf("stop %s (pid %d)", s->name, (int)c->f->pid));
+                         hal9_strf("stop %s%s", s->name, pid));
     step->keep_going = true;
+    return step;
 }
 
 static void add_proofs(struct chain *c) {
@@ -70,30 +77,19 @@ static void add_proofs(struct chain *c) {
             link_step(c, name, "port.prove", hal9_args_prove(HAL9_TCP, port, PROVE_MS),
                       hal9_strf("prove that %u can be bound", port));
 
-        step->keep_going = c->f->running;
+        step->keep_going = c->f->running || c->prefix;
     }
 }
 
-static void add_start(struct chain *c) {
+static struct hal9_step *add_start(struct chain *c) {
     const struct hal9_service *s = c->f->service;
 
     if (hal9_run_kind(s->run) == HAL9_RUN_SYSTEMD)
-        link_step(c, "start", "unit.start",
-                  hal9_args_unit(s->run->systemd, s->gate.within_ms + UNIT_MS),
-                  hal9_strf("start unit %s", s->run->systemd));
-    else
-        link_step(c, "start", "process.start", hal9_args_start_service(&c->f->ref, s->run),
-                  hal9_strf("start %s", s->name));
-}
-
-/* --timeout bounds the whole, so the gate, too. */
-static int64_t gate_time(const struct chain *c) {
-    int64_t within = c->f->service->gate.within_ms;
-    int64_t left = c->r->deadline_ms - hal9_mono_ms();
-
-    if (c->r->deadline_ms < 0 || left > within)
-        return within;
-    return left > 0 ? left : 0;
+        return link_step(c, "start", "unit.start",
+                         hal9_args_unit(s->run->systemd, s->gate.within_ms + UNIT_MS),
+                         hal9_strf("start unit %s", s->run->systemd));
+    return link_step(c, "start", "process.start", hal9_args_start_service(&c->f->ref, s->run),
+                     hal9_strf("start %s", s->name));
 }
 
 /* Whether the gate can prove anything: a check of the host decides only where it is told to. */
@@ -107,11 +103,22 @@ static bool has_proof(const struct hal9_service *s) {
     return false;
 }
 
-static void add_gate(struct chain *c) {
+/* What is written down when the gate has passed. */
+static cJSON *proven_json(const struct chain *c) {
+    cJSON *j = cJSON_CreateObject();
+
+    if (c->release) {
+        hal9_json_add_str(j, "link", c->f->service->release->current);
+        hal9_json_add_str(j, "target", c->release);
+    }
+    return j;
+}
+
+static struct hal9_step *add_gate(struct chain *c) {
     const struct hal9_service *s = c->f->service;
 
     if (!c->r->gate || !has_proof(s))
-        return;
+        return NULL;
     cJSON *checks = cJSON_CreateArray();
 
     for (size_t i = 0; i < s->checks.n; i++) {
@@ -123,12 +130,38 @@ static void add_gate(struct chain *c) {
 
     cJSON_AddItemToObject(args, "service", hal9_service_ref_json(&c->f->ref));
     cJSON_AddItemToObject(args, "checks", checks);
-    hal9_json_add_int(args, "within_ms", gate_time(c));
+    hal9_json_add_int(args, "within_ms", s->gate.within_ms);
     hal9_json_add_int(args, "interval_ms", s->gate.interval_ms);
     hal9_json_add_int(args, "rise", s->gate.rise);
     hal9_json_add_int(args, "log_lines", LOG_LINES);
     hal9_json_add_str(args, "watch_pid", c->last->name);
-    link_step(c, "gate", "health.gate", args, hal9_strf("wait until %s is healthy", s->name));
+    cJSON_AddItemToObject(args, "proven", proven_json(c));
+    return link_step(c, "gate", "health.gate", args,
+                     hal9_strf("wait until %s is healthy", s->name));
+}
+
+/* The release before comes back when this one's start or gate fails. The link goes first: what can't be switched is left running, for a look. */
+static void add_revert(const struct chain *done, const struct hal9_step *start,
+                       const struct hal9_step *gate) {
+    const struct hal9_restart_finding *f = done->f;
+    struct chain c = *done;
+
+    if (!f->revert_to)
+        return;
+    c.prefix = "revert-";
+    c.when_failed = gate ? gate->name : start->name;
+    c.or_failed = gate ? start->name : NULL;
+    c.release = f->revert_to;
+    link_step(&c, "release", "release.switch",
+              hal9_args_release(f->service->release->current, f->revert_to),
+              hal9_strf("switch %s back to %s", f->service->release->current, f->revert_to));
+    struct hal9_step *stop = add_stop(&c);
+
+    /* What the plan knows of its processes is of before they were started. */
+    hal9_json_add_str(stop->args, "started_by", start->name);
+    add_proofs(&c);
+    add_start(&c);
+    add_gate(&c);
 }
 
 /* The last step of a service's chain: its gate, or its start. */
@@ -154,11 +187,13 @@ static void wait_for(const struct chain *c, const struct hal9_service *s) {
 
 static void add_chain(struct chain *c) {
     add_preflight(c);
-    add_stop(c);
+    if (c->f->running)
+        add_stop(c);
     add_proofs(c);
-    add_start(c);
-    add_gate(c);
+    const struct hal9_step *start = add_start(c), *gate = add_gate(c);
+
     wait_for(c, c->f->service);
+    add_revert(c, start, gate);
 }
 
 static void name_plan(struct hal9_plan *p, const struct hal9_strv *services, bool all_down) {
@@ -189,7 +224,7 @@ hal9_status hal9_restart_plan_from(const struct hal9_restart *r,
         }
     }
     for (size_t i = 0; i < f->n; i++) {
-        struct chain c = {.r = r, .f = &f->v[i], .plan = ret};
+        struct chain c = {.r = r, .f = &f->v[i], .plan = ret, .release = f->v[i].release};
 
         if (f->v[i].unfinished)
             add_start(&c);

@@ -58,8 +58,12 @@ hal9_status hal9_restart_run(const struct hal9_restart *r, struct hal9_restart_f
                              const struct hal9_op_env *env, struct hal9_op_result *ret,
                              struct hal9_error *err) {
     struct job job = {r, f, f->n > 0};
+    struct hal9_restart_counter counter = {.restart = r, .found = f, .observer = env->observer};
+    struct hal9_op_env mine = *env;
+    const struct hal9_observer counting = hal9_restart_counting(&counter);
 
-    return hal9_op_run(env, make_plan, &job, ret, err);
+    mine.observer = &counting;
+    return hal9_op_run(&mine, make_plan, &job, ret, err);
 }
 
 /* ---- how it ended ---- */
@@ -88,12 +92,18 @@ static bool is_of(const struct hal9_op_step *s, const char *service) {
     return hal9_startswith(s->name, prefix);
 }
 
+static bool is_way_back(const struct hal9_op_step *s, const char *service) {
+    _cleanup_free_ char *prefix = hal9_strf("%s/revert-", service);
+
+    return hal9_startswith(s->name, prefix);
+}
+
 /* The step that decides: the one that failed, else the last. NULL: the operation has none of this service. */
 static const struct hal9_op_step *deciding(const struct hal9_op *op, const char *service) {
     const struct hal9_op_step *last = NULL;
 
     for (size_t i = 0; i < op->n_steps; i++) {
-        if (!is_of(&op->steps[i], service))
+        if (!is_of(&op->steps[i], service) || is_way_back(&op->steps[i], service))
             continue;
         last = &op->steps[i];
         if (last->state == HAL9_STEP_FAILED)
@@ -104,20 +114,24 @@ static const struct hal9_op_step *deciding(const struct hal9_op *op, const char 
 
 /* What a failed gate leaves behind. */
 static char *left_words(const struct hal9_restart_finding *f) {
-    const struct hal9_release_spec *release = f->service->release;
     struct hal9_buf words = {0};
 
     if (f->running)
         hal9_buf_puts(&words, "; it is left running");
     if (f->pid > 0)
         hal9_buf_printf(&words, " (pid %d) for a look", (int)f->pid);
-    if (release && hal9_streq(release->revert, "changed"))
-        hal9_buf_printf(&words, "; release %s stays as it is", release->current);
+    if (f->release)
+        hal9_buf_printf(&words, "; release %s stays%s%s", f->release, f->revert_not ? ": " : "",
+                        f->revert_not ? f->revert_not : "");
     return hal9_buf_take(&words);
 }
 
-static void tell_failed(struct hal9_restart_finding *f, const struct hal9_op_step *s) {
+static void tell_failed(struct hal9_restart_finding *f, const struct hal9_op *op,
+                        const struct hal9_op_step *s) {
     const char *what = meaning(s->kind);
+
+    if (hal9_restart_reverted(f, op, s, what))
+        return;
     _cleanup_free_ char *left =
         hal9_streq(s->kind, "health.gate") ? left_words(f) : hal9_strdup("");
 
@@ -148,9 +162,9 @@ static void tell_well(const struct hal9_restart *r, struct hal9_restart_finding 
 }
 
 static void tell_end(const struct hal9_restart *r, struct hal9_restart_finding *f,
-                     const struct hal9_op_step *s) {
+                     const struct hal9_op *op, const struct hal9_op_step *s) {
     if (s->state == HAL9_STEP_FAILED) {
-        tell_failed(f, s);
+        tell_failed(f, op, s);
     } else if (s->state == HAL9_STEP_DONE || s->state == HAL9_STEP_SKIPPED) {
         tell_well(r, f, hal9_streq(s->kind, "health.gate"));
     } else {
@@ -187,7 +201,7 @@ hal9_status hal9_restart_outcome(const struct hal9_restart *r, const struct hal9
         if (st == HAL9_OK)
             st = hal9_restart_unit(&f->v[i], err);
         if (st == HAL9_OK)
-            tell_end(r, &f->v[i], s);
+            tell_end(r, &f->v[i], &op, s);
     }
     hal9_op_clear(&op);
     return st;

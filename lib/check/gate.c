@@ -6,6 +6,7 @@
 #include "check/drivers.h"
 #include "check/either.h"
 #include "check/look.h"
+#include "check/proven.h"
 
 #define FIRST_PAUSE_MS 200
 #define DEFAULT_PAUSE_MS 1000
@@ -260,8 +261,10 @@ static hal9_status apply(struct hal9_step_ctx *c, const cJSON *before, const cJS
         status = watch(&g, err);
     if (status == HAL9_OK)
         status = poll_rounds(&g, err);
-    if (status == HAL9_OK)
+    if (status == HAL9_OK) {
         tell_detail(&g, false);
+        hal9_gate_proven(c, g.ref.name);
+    }
     return status;
 }
 

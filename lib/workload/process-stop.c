@@ -18,6 +18,15 @@ static void parse_sockets(const cJSON *args, struct hal9_listeners *ret) {
     }
 }
 
+/* What an earlier step of the same plan has started is the service's, too. */
+static void take_started(const struct hal9_step_ctx *c, const char *step,
+                         struct hal9_service_ref *ref) {
+    const cJSON *after = step ? hal9_step_after_of(c, step) : NULL;
+    struct hal9_proc_id id;
+    if (wl_id_parse(cJSON_GetObjectItemCaseSensitive(after, "observed"), &id))
+        ref->recorded = id;
+}
+
 static hal9_status parse_what(const cJSON *args, struct wl_stop *ret, struct hal9_error *err) {
     const char *what = hal9_json_str(args, "what");
     if (hal9_streq(what, "holders")) {
@@ -32,8 +41,11 @@ static hal9_status parse_what(const cJSON *args, struct wl_stop *ret, struct hal
     }
     if (hal9_streq(what, "service")) {
         ret->what = WL_SERVICE;
-        return hal9_service_ref_parse(cJSON_GetObjectItemCaseSensitive(args, "service"), &ret->ref,
-                                      err);
+        hal9_status st = hal9_service_ref_parse(cJSON_GetObjectItemCaseSensitive(args, "service"),
+                                                &ret->ref, err);
+        if (st == HAL9_OK)
+            take_started(ret->c, hal9_json_str(args, "started_by"), &ret->ref);
+        return st;
     }
     if (hal9_streq(what, "processes")) {
         ret->what = WL_PROCESSES;

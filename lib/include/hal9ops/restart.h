@@ -24,6 +24,9 @@ struct hal9_restart {
         regardless;      /* those of services that are restarted whatever only_if_down says */
     bool gate;           /* false: --no-gate */
     bool ignore_depends; /* the guard "depends" is lifted: services it depends on may be ill */
+    bool ignore_flap; /* the guard "flap" is lifted: restart.limit and the back-off don't count */
+    bool automatic;   /* nobody asked for just this: runs like it back off */
+    bool follow;      /* one round of many: it backs off where no limit is configured, too */
     bool
         leave_refused; /* one that is refused is left out and the others go on; false: all or nothing */
     int64_t deadline_ms; /* monotonic, for the looking and the gates; -1 none */
@@ -40,6 +43,7 @@ enum hal9_restart_end {
     HAL9_RESTART_IS_HEALTHY,  /* restarted and proven healthy, or healthy already */
     HAL9_RESTART_IS_STARTED,  /* restarted; whether it is healthy was not asked */
     HAL9_RESTART_HAS_FAILED,  /* a step of its own failed */
+    HAL9_RESTART_IS_REVERTED, /* it failed, and its release before is back and healthy */
     HAL9_RESTART_NOT_REACHED, /* a service it depends on failed before */
 };
 struct hal9_restart_finding {
@@ -47,11 +51,18 @@ struct hal9_restart_finding {
     struct hal9_service_ref ref;
     enum hal9_restart_answer answer;
     bool running;
-    bool unfinished;           /* HEALTHY, but an earlier operation on it has no end */
-    bool socket_unit;          /* systemd itself has the port for it */
-    pid_t pid;                 /* the first of its processes; 0: none */
-    char *words;               /* "hal9-server is running (pid 12, since 02:51)" */
-    char *ill;                 /* only_if_down: what is wrong with it although it runs, or NULL */
+    bool unfinished;       /* HEALTHY, but an earlier operation on it has no end */
+    bool socket_unit;      /* systemd itself has the port for it */
+    bool flaps;            /* REFUSED because it was restarted too often: somebody should know */
+    const char *guard;     /* REFUSED: the guard that lifts it, static; NULL: none does */
+    char *because;         /* restarted after this one, on which it depends; NULL: for itself */
+    char *release;         /* what the link of its release says; NULL: it has none */
+    char *revert_to;       /* the release that comes back if this one fails; NULL: none does */
+    char *revert_not;      /* why none does, in words; NULL */
+    struct hal9_strv left; /* running services that depend on it and are not restarted */
+    pid_t pid;             /* the first of its processes; 0: none */
+    char *words;           /* "hal9-server is running (pid 12, since 02:51)" */
+    char *ill;             /* only_if_down: what is wrong with it although it runs, or NULL */
     struct hal9_error refusal; /* REFUSED: its code is the one to exit by */
     enum hal9_restart_end end; /* these two by hal9_restart_outcome() */
     char *end_words;           /* "hal9-server is healthy (pid 77)" */
@@ -73,7 +84,7 @@ HAL9_API hal9_status hal9_restart_look(const struct hal9_restart *r,
 /*
  * The plan, for each service in the order of its dependencies, independent ones side by side:
  * preflight -> stop (when it runs) -> port free -> start -> gate. Steps are named SERVICE/preflight, SERVICE/stop, SERVICE/port-8080, SERVICE/start,
- * SERVICE/gate. The first refusal is the error, unless leave_refused. A healthy one with an unfinished operation has a start that is so already: that
+ * SERVICE/gate; those that bring a release back when the start or the gate fails SERVICE/revert-release, -stop, -port-8080, -start, -gate. The first refusal is the error, unless leave_refused. A healthy one with an unfinished operation has a start that is so already: that
  * settles the operation and does nothing else.
  */
 HAL9_API hal9_status hal9_restart_plan(const struct hal9_restart *r, struct hal9_plan *ret,
@@ -87,6 +98,8 @@ HAL9_API hal9_status hal9_restart_run(const struct hal9_restart *r, struct hal9_
 HAL9_API hal9_status hal9_restart_outcome(const struct hal9_restart *r,
                                           const struct hal9_op_result *res,
                                           struct hal9_restart_findings *f, struct hal9_error *err);
+/* Kept releases beyond release.keep, oldest last, after it was proven healthy; empty: none. Only told, never removed. */
+HAL9_API void hal9_restart_old_releases(const struct hal9_service *s, struct hal9_strv *ret);
 /* A warning that the services will end with this session because nothing better can be had here; fresh, or NULL. */
 HAL9_API char *hal9_restart_detach_warning(const struct hal9_restart_findings *f);
 /* Whether restart acts on a verdict: failing, and its cause not_running, its own check_failed, or port_conflict (when no stranger has the port by

@@ -53,8 +53,8 @@ HAL9_API void hal9_identity_default(const struct hal9_run_spec *run, struct hal9
  *
  * process.stop   ends a set of processes: TERM (or told) through pidfds, waits, KILL. args.what: "holders" of sockets, all processes of a "service",
  *                or just these "processes". Before each signal: start time, exe dev:ino and, for holders, the socket among its descriptors and the
- *                kernel's cookie again. Kin that is forked meanwhile is ended, too; another program on the socket refuses it all. A service's program
- *                in somebody's unit or container is not the service's. Notes {"captured": [{pid, ..., "capture": blob}]}, {"left_alone": {..., why}}.
+ *                kernel's cookie again. Kin that is forked meanwhile is ended, too; another program on the socket refuses it all. args.started_by: a
+ *                process.start of the same plan, whose process is the service's, too. A service's program in somebody's unit or container is not the service's. Notes {"captured": [{pid, ..., "capture": blob}]}, {"left_alone": {..., why}}.
  *                before {"running": true, "observed": {"processes"}}; intent {"running": false}. Invert: process.start of the captures.
  * process.start  starts args.commands, gated by the journal, in a scope or cgroup of their own (its name ends with a hash of the state directory, but
  *                for /var/lib/hal9ops); output to services/NAME/out.log. Notes {"started": {pid, start, boot, pidns, place, detach, log}} before
