@@ -92,6 +92,28 @@ setup() {
   one_of hal9-server
 }
 
+@test "--timeout over between stop and start: it goes on until the service has been started, exit 3" {
+  service hal9-server --term-delay 2000
+  run -0 restart hal9-server
+  one_of hal9-server
+  old=$the_pid
+  run -3 restart hal9-server --timeout 1s
+  says "the time is over: stopped after step 'hal9-server/start'"
+  says "hal9-rollback resume"
+  gone "$old"
+  one_of hal9-server
+  run -0 hal9-rollback resume
+  answers hal9-server
+}
+
+@test "--timeout over while another has the lock: busy, and for whom" {
+  service hal9-server --slow-health 5000
+  start_in_background "$TEST_DIR/records" hal9-restart hal9-server
+  wait_for_log "$TEST_DIR/records" '"step":"hal9-server/start"'
+  run -5 restart hal9-server --lock-timeout 60s --timeout 500ms
+  says "hal9-restart"
+}
+
 @test "two at once: the second waits, and finds it healthy" {
   service hal9-server --slow-health 1000
   start_in_background "$TEST_DIR/records" hal9-restart hal9-server
