@@ -29,14 +29,34 @@ static size_t find_begun(const struct hal9_tally *t, const char *key) {
     return i;
 }
 
+/* A round that begins while the one before of the same tool has no end: that one was cut off, and nobody waits for it any more. */
+static void end_earlier_round(struct hal9_tally *t, struct hal9_upstream *up, const char *key) {
+    const size_t len = (size_t)(strrchr(key, ' ') + 1 - key);
+    for (size_t i = 0; i < t->n_begun; i++) {
+        struct hal9_begun *b = &t->begun[i];
+        if (strncmp(b->key, key, len) != 0 || strcmp(b->key, key) == 0)
+            continue;
+        if (!up->broken.code)
+            hal9_error_set(&up->broken, HAL9_E_UNKNOWN, "a round of %s began and did not end",
+                           b->name);
+        free(b->key);
+        free(b->name);
+        *b = t->begun[--t->n_begun];
+        return;
+    }
+}
+
 static void take_begin(struct hal9_tally *t, struct hal9_upstream *up, struct hal9_line *l,
                        const cJSON *r) {
     char *name = NULL;
     char *key = r ? stage_key(r, &name) : NULL;
+    if (key && hal9_json_int(r, "round", 0) > 0) {
+        up->rounds = true;
+        end_earlier_round(t, up, key);
+    }
     if (key && t->n_begun < BEGUN_MAX) {
         *HAL9_APPEND(t->begun, t->n_begun, t->cap_begun) =
             (struct hal9_begun){.key = key, .name = name};
-        up->rounds = up->rounds || hal9_json_int(r, "round", 0) > 0;
         return;
     }
     hal9_line_spoil(l, key ? hal9_strdup("too many stages have begun and not ended")

@@ -177,6 +177,16 @@ held() {
   run -0 restart web
 }
 
+@test "a state directory of somebody else's: told, and nothing is held" {
+  need_root
+  service web
+  run -0 hal9-restart hold web
+  run -0 hal9-restart unhold web
+  run as_user 12345 hal9-restart hold web
+  [ "$status" -ne 0 ]
+  [ "$(held)" = "" ]
+}
+
 @test "killed anywhere while it is put: it holds or it doesn't, and can be put again" {
   service web
   for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do

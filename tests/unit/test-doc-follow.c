@@ -153,6 +153,24 @@ static void a_bad_line_spoils_its_round_alone(void **state) {
     stop(&r);
 }
 
+static void a_round_without_its_end_holds_up_none_after_it(void **state) {
+    (void)state;
+    struct pipe_run r = {0};
+    start(&r);
+    say(&r, ROUND_BEGIN("1") VERDICT ROUND_BEGIN("2") VERDICT ROUND_END("2"));
+    next(&r);
+    assert_false(r.up.complete);
+    assert_says(r.up.broken, "began and did not end");
+    end(&r);
+    say(&r, ROUND_BEGIN("3") VERDICT ROUND_END("3"));
+    next(&r);
+    assert_true(r.up.complete);
+    assert_int_equal(r.up.round, 3);
+    end(&r);
+    close(r.in);
+    stop(&r);
+}
+
 static void nothing_at_all_is_told(void **state) {
     (void)state;
     struct pipe_run r = {0};
@@ -186,6 +204,7 @@ int main(void) {
         cmocka_unit_test(the_newest_that_is_there_counts),
         cmocka_unit_test(tools_between_have_their_own_brackets),
         cmocka_unit_test(a_bad_line_spoils_its_round_alone),
+        cmocka_unit_test(a_round_without_its_end_holds_up_none_after_it),
         cmocka_unit_test(nothing_at_all_is_told),
         cmocka_unit_test(a_signal_ends_the_waiting),
     };
