@@ -54,10 +54,10 @@ static void read_ahead(struct hal9_follow *f) {
 /* Whether a whole round more waits behind this one. */
 static bool newer_waits(struct hal9_follow *f) {
     struct reader *r = &f->r;
-    size_t at = r->line, depth = 0;
+    size_t depth = 0;
     char *newline;
     read_ahead(f);
-    at = r->line;
+    size_t at = r->line; /* it may have moved */
     while ((newline = memchr(r->buf + at, '\n', r->len - at))) {
         struct hal9_line l;
         bool whole = false;

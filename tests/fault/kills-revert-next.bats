@@ -11,7 +11,8 @@ load kills-revert
 @test "killed at every line of the journal: the next run reaches the end" {
   again
   total=$(lines_of hal9-restart web)
-  for n in $(seq "$total"); do
+  # What comes before is any restart's: kills-restart.bats has it.
+  for n in $(seq 7 "$total"); do
     again
     kill_at_line "$n" hal9-restart web
     not_two || fail "killed at line $n"
