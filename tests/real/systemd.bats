@@ -146,3 +146,38 @@ YAML
   run -0 restart own
   run -0 in_box /hal9/hal9-rollback undo "$(grep -o 'undo [a-z0-9]*' <<<"$output" | cut -d' ' -f2)"
 }
+
+@test "hal9-restart: a unit's new release that falls goes back, in a unit and in a scope" {
+  local name port
+  for name in unit scope; do
+    port=$(in_box /hal9/fixtures/hold-port --port 0 --probe)
+    mkdir -p "$root/hal9/$name/rel/1" "$root/hal9/$name/rel/2"
+    cp "$HAL9_FIXTURES/hal9-server" "$root/hal9/$name/rel/1/web"
+    printf '#!/bin/sh\nexit 3\n' >"$root/hal9/$name/rel/2/web"
+    chmod +x "$root/hal9/$name/rel/2/web"
+    ln -sfn rel/1 "$root/hal9/$name/current"
+    unit hal9-rel.service '[Service]' "ExecStart=/hal9/unit/current/web --port $port"
+    in_box systemctl daemon-reload
+    run="{systemd: hal9-rel.service}"
+    [ "$name" = unit ] || run="{exec: [/hal9/scope/current/web, --port, \"$port\"]}"
+    cat >"$root/hal9/hal9.yaml" <<YAML
+hal9: 1
+services:
+  rel-$name:
+    port: $port
+    run: $run
+    gate: {within: 2s, interval: 100ms}
+    release: {current: /hal9/$name/current}
+YAML
+    run -0 restart "rel-$name"
+    ln -sfn rel/2 "$root/hal9/$name/current"
+    run -1 restart "rel-$name"
+    echo "$output"
+    [[ $output == *"release rel/1 is back, and healthy (pid "* ]]
+    [ "$(readlink "$root/hal9/$name/current")" = rel/1 ]
+    run -0 restart --if-down "rel-$name"
+    [ "$output" = "rel-$name is healthy already; nothing done" ]
+  done
+  run -0 in_box systemctl is-active hal9-rel.service
+  run -0 in_box systemctl is-active hal9-rel-scope.scope
+}
