@@ -1,11 +1,10 @@
 /* Opens libcurl, and wraps its variadic calls in typed ones. */
 #include "net/curl.h"
 
-#include <dlfcn.h>
 #include <pthread.h>
-#include <string.h>
 
 #include "base/cleanup.h"
+#include "sys/library.h"
 
 static char *open_error; /* why it could not be opened; lives as long as the process */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -30,46 +29,22 @@ static bool fill_table(void) {
 #define HAL9_CURL_SONAME "libcurl.4.dylib"
 #endif
 
-#ifdef __ELF__
-/* Tells packagers' tools what is opened at run time, as ELF's DT_NEEDED can't: the FDO dlopen
- * metadata (https://systemd.io/ELF_DLOPEN_METADATA/), one note with a JSON array. */
-#define DLOPEN_NOTE                                                                     \
-    "[{\"feature\":\"http\",\"description\":\"HTTP checks and services\",\"priority\":" \
-    "\"recommended\",\"soname\":[\"" HAL9_CURL_SONAME "\"]}]"
-
-__attribute__((used, aligned(4), section(".note.dlopen"))) static const struct {
-    uint32_t name_size, desc_size, type;
-    char name[sizeof("FDO")];
-    _Alignas(uint32_t) char json[sizeof(DLOPEN_NOTE)];
-} dlopen_note = {sizeof("FDO"), sizeof(DLOPEN_NOTE), UINT32_C(0x407c0c0a), "FDO", DLOPEN_NOTE};
-#endif
+HAL9_LIBRARY_NOTE("http", "HTTP checks and services", "recommended", HAL9_CURL_SONAME);
 
 static struct hal9_curl table;
-static const struct {
-    const char *name;
-    size_t offset;
-} functions[] = {
+static const struct hal9_library_function functions[] = {
 #define NAME(name) {#name, offsetof(struct hal9_curl, f_##name)},
     HAL9_CURL_FUNCTIONS(NAME)
 #undef NAME
 };
 
-/* RTLD_NODELETE: libcurl's TLS library has exit handlers that must never dangle. */
 static bool fill_table(void) {
-    void *library = dlopen(HAL9_CURL_SONAME, RTLD_NOW | RTLD_NODELETE);
-    if (!library) {
-        open_error = hal9_strf("cannot open libcurl: %s", dlerror());
-        return false;
-    }
-    for (size_t i = 0; i < HAL9_ARRAY_LEN(functions); i++) {
-        void *address = dlsym(library, functions[i].name);
-        if (!address) {
-            open_error = hal9_strf("%s has no function %s", HAL9_CURL_SONAME, functions[i].name);
-            return false;
-        }
-        memcpy((char *)&table + functions[i].offset, &address, sizeof(address));
-    }
-    return true;
+    _cleanup_free_ char *why =
+        hal9_library_fill(HAL9_CURL_SONAME, functions, HAL9_ARRAY_LEN(functions), &table);
+
+    if (why)
+        open_error = hal9_strf("cannot open libcurl: %s", why);
+    return !why;
 }
 
 #endif
