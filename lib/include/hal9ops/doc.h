@@ -150,6 +150,24 @@ HAL9_API void hal9_secret_free(char *secret);
 /* Whether a name (environment variable, header, key) looks like a secret's: token, password, secret, *_key, authorization, credential... */
 HAL9_API bool hal9_secret_name(const char *name);
 
+/* Takes secrets out of what is shown or leaves the host: values after names that look so (key: value, NAME=value, --name value, JSON members),
+ * Authorization and Cookie headers, passwords in URLs, Bearer and Basic credentials, JSON web tokens, keys with well-known prefixes (AWS, GitHub,
+ * Slack...), blocks of private keys, and values that it was told of, wherever they stand. *** stands in their place. All take NULL for a redactor
+ * that knows no value, and return how many were replaced. */
+struct hal9_redactor;
+HAL9_API struct hal9_redactor *hal9_redactor_new(void);
+HAL9_API void hal9_redactor_free(struct hal9_redactor *r);
+/* A value to look for; fewer than 6 characters would be found everywhere, and are not. */
+HAL9_API void hal9_redactor_learn(struct hal9_redactor *r, const char *value);
+/* NAME=value of an environment, where the name looks like a secret's. */
+HAL9_API void hal9_redactor_learn_env(struct hal9_redactor *r, const char *pair);
+/* Any bytes; appended. */
+HAL9_API size_t hal9_redact_text(const struct hal9_redactor *r, const char *text, size_t len,
+                                 struct hal9_buf *ret);
+/* In place. References (file:PATH, env:NAME) are no secrets. */
+HAL9_API size_t hal9_redact_json(const struct hal9_redactor *r, cJSON *j);
+HAL9_API size_t hal9_redact_argv(const struct hal9_redactor *r, struct hal9_strv *argv);
+
 /* ---- JSON ------------------------------------------------------------------------------------- */
 
 /* Checks bytes strictly (RFC 8259, UTF-8, depth 100, no duplicate keys when told) and parses them. Numbers that a double can't hold
