@@ -4,16 +4,19 @@
 
 #include "base/cleanup.h"
 #include "follow.h"
+#include "restart-bundle.h"
 #include "restart.h"
 
 static char *max_age_option;
 static struct restart_hold_options hold_options;
-static int if_down, no_gate, follows;
+static int if_down, no_gate, no_bundle, follows;
 static int64_t max_age_ms = (int64_t)5 * 60 * 1000;
 
 static const struct poptOption options[] = {
     {"if-down", 0, POPT_ARG_NONE, &if_down, 0, "leave alone what is healthy", NULL},
     {"no-gate", 0, POPT_ARG_NONE, &no_gate, 0, "don't wait until it is healthy", NULL},
+    {"no-bundle", 0, POPT_ARG_NONE, &no_bundle, 0, "don't save its logs before it is stopped",
+     NULL},
     {"max-age", 0, POPT_ARG_STRING, &max_age_option, 0,
      "records older than this are not acted on (5m)", "TIME"},
     {"follow", 0, POPT_ARG_NONE, &follows, 0, "with -: act on each round of a watch", NULL},
@@ -25,6 +28,7 @@ static const struct cli_subcommand subcommands[] = {
     {"hold", "SERVICE...", "keep every tool's hands off a service for a time", NULL, true},
     {"unhold", "SERVICE...", "lift that", NULL, true},
     {"holds", "", "which services are held, by whom and until when", NULL, false},
+    {"bundle", "SERVICE...", "save their logs, and do nothing else", NULL, true},
     {NULL, NULL, NULL, NULL, false},
 };
 static const struct cli_example examples[] = {
@@ -83,6 +87,15 @@ static bool take_verdict(struct restart_job *j, const struct hal9_verdict_in *v,
     return false;
 }
 
+static void add_verdict(struct restart_job *j, const struct hal9_verdict_in *v) {
+    hal9_strv_add(&j->restart.services, v->service);
+    if (!j->verdicts)
+        j->verdicts = cJSON_CreateObject();
+    if (v->record)
+        cJSON_AddItemToObject(j->verdicts, v->service, cJSON_Duplicate(v->record, true));
+    j->restart.verdicts = j->verdicts;
+}
+
 static void take_verdicts(struct restart_job *j, const struct hal9_upstream *up) {
     size_t counted = 0;
 
@@ -90,7 +103,7 @@ static void take_verdicts(struct restart_job *j, const struct hal9_upstream *up)
         if (take_verdict(j, &up->verdicts[i], &counted) &&
             !cli_follow_stale(up->verdicts[i].service, up) &&
             !hal9_strv_has(&j->restart.services, up->verdicts[i].service))
-            hal9_strv_add(&j->restart.services, up->verdicts[i].service);
+            add_verdict(j, &up->verdicts[i]);
     /* A stream that says nothing of this machine tells nothing of it. */
     if (up->n_verdicts > 0 && counted == 0)
         restart_worse(j, CLI_UNKNOWN);
@@ -268,6 +281,7 @@ static void begin_job(struct restart_job *j) {
 
     *j = (struct restart_job){.restart = {.only_if_down = if_down || cli.from_stdin,
                                           .gate = !no_gate,
+                                          .no_bundle = no_bundle,
                                           .ignore_depends = cli_forced("depends"),
                                           .ignore_flap = cli_forced("flap"),
                                           .automatic = cli.from_stdin || (if_down && !person),
@@ -282,6 +296,7 @@ static void end_job(struct restart_job *j) {
     hal9_strv_free(&j->restart.services);
     hal9_strv_free(&j->restart.regardless);
     hal9_strv_free(&j->told);
+    cJSON_Delete(j->verdicts);
 }
 
 /* One round of a watch. */
@@ -337,6 +352,8 @@ static int run(void) {
 
     if (word_is("hold") || word_is("unhold") || word_is("holds"))
         return hold_command(!word_is("holds"));
+    if (word_is("bundle"))
+        return restart_bundle();
     if (hold_options.time || hold_options.reason)
         return cli_usage("--for and --reason belong to hold: hal9-restart hold SERVICE --for 1h");
     if (follows)

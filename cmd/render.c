@@ -152,6 +152,23 @@ static void render_log(const cJSON *detail) {
     }
 }
 
+/* Where the logs are that were saved, and whether a look at them is worth the while. */
+static void render_bundle(const cJSON *detail) {
+    const cJSON *bundle = cJSON_GetObjectItemCaseSensitive(detail, "bundle"), *left;
+    const char *path = hal9_json_str(bundle, "path");
+    const long long lines = (long long)hal9_json_int(bundle, "suspicious", 0);
+
+    if (!path)
+        return;
+    cli_print("    logs: %s, %lld suspicious line%s\n", path, lines, lines == 1 ? "" : "s");
+    cJSON_ArrayForEach(left, cJSON_GetObjectItemCaseSensitive(bundle, "left_out")) {
+        const char *what = hal9_json_str(left, "what"), *why = hal9_json_str(left, "why");
+
+        if (cli.verbose && what && why)
+            cli_print("    without %s: %s\n", what, why);
+    }
+}
+
 static void render_step(const cJSON *r) {
     const char *state = hal9_json_str(r, "state"), *reason = hal9_json_str(r, "reason"),
                *hint = hal9_json_str(r, "hint");
@@ -172,6 +189,7 @@ static void render_step(const cJSON *r) {
     else if (reason)
         cli_print(" %s", reason);
     cli_print("\n");
+    render_bundle(cJSON_GetObjectItemCaseSensitive(r, "detail"));
     if (bad && reason)
         cli_print("    %s\n", reason);
     if (bad && hint)

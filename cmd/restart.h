@@ -12,6 +12,7 @@ struct restart_job {
     struct hal9_strv told; /* those of which all is said */
     int own;               /* what this tool has found */
     bool asked;            /* a person was */
+    cJSON *verdicts;       /* the records that are acted on, by service */
 };
 
 /* restart-tell.c. What is wrong counts before what isn't known, and that before all is well. */

@@ -64,6 +64,10 @@ const struct hal9_restart_finding *hal9_restart_leader(const struct hal9_restart
 /* Fills f->left of each. */
 void hal9_restart_tell_left(const struct hal9_restart *r, struct hal9_restart_findings *f);
 
+/* restart-bundle.c: whether there is anything to save of it; the args of that step. */
+bool hal9_restart_has_evidence(const struct hal9_restart *r, const struct hal9_restart_finding *f);
+cJSON *hal9_restart_bundle_args(const struct hal9_restart *r, const struct hal9_restart_finding *f);
+
 /* restart-plan.c */
 hal9_status hal9_restart_plan_from(const struct hal9_restart *r,
                                    const struct hal9_restart_findings *f, struct hal9_plan *ret,

@@ -50,6 +50,14 @@ static void add_preflight(struct chain *c) {
                   hal9_strf("check the configuration of %s", s->name));
 }
 
+/* Before anything goes that tells why it is ill. */
+static void add_bundle(struct chain *c) {
+    if (hal9_restart_has_evidence(c->r, c->f))
+        link_step(c, "bundle", "logs.bundle", hal9_restart_bundle_args(c->r, c->f),
+                  hal9_strf("save the logs of %s", c->f->service->name))
+            ->on_fail = HAL9_FAIL_WARN;
+}
+
 /* From here on there is no safe place to stop until the service has been started. */
 static struct hal9_step *add_stop(struct chain *c) {
     const struct hal9_service *s = c->f->service;
@@ -187,6 +195,7 @@ static void wait_for(const struct chain *c, const struct hal9_service *s) {
 
 static void add_chain(struct chain *c) {
     add_preflight(c);
+    add_bundle(c);
     if (c->f->running)
         add_stop(c);
     add_proofs(c);

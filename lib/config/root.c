@@ -81,7 +81,7 @@ cJSON *hal9_config_schema(void) {
 bool hal9_config_reserved(const char *word) {
     static const char *const words[] = {
         "watch",     "prove",  "init",    "trends",   "report",  "notifications", /* health */
-        "hold",      "unhold", "holds",   "release",                              /* restart */
+        "bundle",    "hold",   "unhold",  "holds",    "release",                  /* restart */
         "snapshot",  "list",   "show",    "diff",     "to",      "undo",          "resume",
         "abort",     "status", "history", "rehearse", "forward", "flags", /* rollback */
         "tick",      "prune",  "export",  "import",                       /* rollback */

@@ -1,10 +1,13 @@
 /* Writing an archive: to a file that is there whole or not at all, or to a descriptor. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 
 #include "sys/archive-internal.h"
 #include "sys/fault.h"
 #include "sys/sys-internal.h"
+
+#define TEMP ".archive."
 
 struct hal9_archive_writer {
     const struct hal9_archive_table *lib;
@@ -132,13 +135,14 @@ static hal9_status open_temp(struct hal9_archive_writer *w, mode_t mode, struct 
     char id[HAL9_ID_LEN + 1];
 
     hal9_id_new(id);
-    _cleanup_free_ char *name = hal9_strf(HAL9_ARCHIVE_TEMP "%s", id);
+    _cleanup_free_ char *name = hal9_strf(TEMP "%s", id);
     _cleanup_free_ char *temp = hal9_path_join(dir, name);
 
     w->fd = HAL9_RETRY(hal9_sys_open(temp, flags, 0600));
     if (w->fd < 0)
         return hal9_error_errno(err, errno, "cannot make a file in %s", dir);
     w->temp = HAL9_TAKE_PTR(temp);
+    (void)HAL9_RETRY(flock(w->fd, LOCK_EX | LOCK_NB)); /* tells sweepers that its writer lives */
     if (hal9_sys_fchmod(w->fd, mode) < 0)
         return hal9_error_errno(err, errno, "%s: cannot set its mode", w->path);
     return HAL9_OK;
@@ -267,6 +271,25 @@ static hal9_status settle(struct hal9_archive_writer *w, struct hal9_error *err)
         return hal9_error_errno(err, errno, "cannot make %s", w->path);
     free(HAL9_TAKE_PTR(w->temp));
     return hal9_dir_sync(dir, err);
+}
+
+static void sweep_one(int dir, const char *name) {
+    _cleanup_close_ int fd =
+        HAL9_RETRY(openat(dir, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
+
+    if (fd >= 0 && HAL9_RETRY(flock(fd, LOCK_EX | LOCK_NB)) == 0)
+        unlinkat(dir, name, 0);
+}
+
+void hal9_archive_sweep(const char *dir) {
+    DIR *d = opendir(dir);
+    const struct dirent *entry;
+
+    while (d && (entry = readdir(d)))
+        if (hal9_startswith(entry->d_name, TEMP))
+            sweep_one(dirfd(d), entry->d_name);
+    if (d)
+        closedir(d);
 }
 
 hal9_status hal9_archive_finish(struct hal9_archive_writer **at, struct hal9_error *err) {

@@ -34,9 +34,8 @@ struct hal9_archive_opts {
 };
 
 struct hal9_archive_writer;
-/* To a temporary file beside path, which hal9_archive_finish() makes durable and puts in its place: all of it or nothing. Temporary files have names
- * that begin with HAL9_ARCHIVE_TEMP; a killed writer leaves one. */
-#define HAL9_ARCHIVE_TEMP ".archive."
+/* To a temporary file beside path, which hal9_archive_finish() makes durable and puts in its place: all of it or nothing. A killed writer leaves
+ * its temporary file; hal9_archive_sweep() removes those of a folder that no living writer has locked. */
 hal9_status hal9_archive_create(const char *path, mode_t mode, const struct hal9_archive_opts *o,
                                 struct hal9_archive_writer **ret, struct hal9_error *err);
 /* To a descriptor, which stays the caller's; a pipe will do. */
@@ -51,6 +50,7 @@ hal9_status hal9_archive_add_fd(struct hal9_archive_writer *w, const struct hal9
                                 int fd, uint64_t len, uint64_t *ret_read, struct hal9_error *err);
 /* Writes the end and frees; *w is NULL after, whatever it returns. On failure no file is left. */
 hal9_status hal9_archive_finish(struct hal9_archive_writer **w, struct hal9_error *err);
+void hal9_archive_sweep(const char *dir);
 /* Frees, and removes the temporary file. */
 void hal9_archive_drop(struct hal9_archive_writer **w);
 

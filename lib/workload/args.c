@@ -107,6 +107,18 @@ cJSON *hal9_args_settle(enum hal9_proto proto, uint16_t port, int64_t settle_ms,
     return j;
 }
 
+cJSON *hal9_args_bundle(const struct hal9_bundle *b) {
+    cJSON *j = cJSON_CreateObject();
+    cJSON_AddItemToObject(j, "service", hal9_service_ref_json(b->service));
+    if (b->files)
+        cJSON_AddItemToObject(j, "files", hal9_json_strv(b->files));
+    hal9_json_add_str(j, "journal", b->journal);
+    hal9_json_add_int(j, "last_ms", b->last_ms);
+    hal9_json_add_u64(j, "max", b->max);
+    hal9_json_add_int(j, "within_ms", b->within_ms);
+    return j;
+}
+
 cJSON *hal9_args_preflight(const struct hal9_strv *argv, const struct hal9_run_spec *run,
                            int64_t timeout_ms) {
     cJSON *j = cJSON_CreateObject();

@@ -387,13 +387,33 @@ static void test_given_up(void **state) {
     unlink(from);
 }
 
+/* What a killed writer has left goes; what a living one has stays. */
+static void test_sweep(void **state) {
+    _cleanup_free_ char *path = in_dir("kept.tar"), *left = in_dir(".archive.left"),
+                        *other = in_dir("other");
+    _cleanup_archive_writer_ struct hal9_archive_writer *w = NULL;
+    (void)state;
+
+    assert_int_equal(close(open(left, O_WRONLY | O_CREAT | O_CLOEXEC, 0600)), 0);
+    assert_int_equal(close(open(other, O_WRONLY | O_CREAT | O_CLOEXEC, 0600)), 0);
+    assert_ok(hal9_archive_create(path, 0600, &plain, &w, NULL));
+    hal9_archive_sweep(dir);
+    assert_int_equal(access(left, F_OK), -1);
+    assert_int_equal(access(other, F_OK), 0);
+    assert_ok(hal9_archive_finish(&w, NULL));
+    assert_int_equal(access(path, F_OK), 0);
+    hal9_archive_sweep("/nonexistent");
+    unlink(path);
+    unlink(other);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),        cmocka_unit_test(test_same_bytes_each_time),
         cmocka_unit_test(test_from_a_descriptor), cmocka_unit_test(test_writer_refuses),
         cmocka_unit_test(test_reader_refuses),    cmocka_unit_test(test_reader_bombs),
         cmocka_unit_test(test_damaged),           cmocka_unit_test(test_full_disk),
-        cmocka_unit_test(test_given_up),
+        cmocka_unit_test(test_given_up),          cmocka_unit_test(test_sweep),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -34,6 +34,8 @@ struct hal9_logs_spec {
     struct hal9_strv files;
     char *journal;
     int64_t last_ms;
+    uint64_t max;
+    int64_t within_ms;
 };
 struct hal9_drain_spec {
     char *balancer, *backend, *server;

@@ -21,9 +21,11 @@ struct hal9_restart {
     struct hal9_strv services; /* what to restart, by name */
     bool only_if_down;         /* one that runs and is healthy is left alone */
     struct hal9_strv
-        regardless;      /* those of services that are restarted whatever only_if_down says */
-    bool gate;           /* false: --no-gate */
-    bool ignore_depends; /* the guard "depends" is lifted: services it depends on may be ill */
+        regardless;        /* those of services that are restarted whatever only_if_down says */
+    bool gate;             /* false: --no-gate */
+    bool no_bundle;        /* its logs are not saved before it is stopped */
+    const cJSON *verdicts; /* the records that named them, by service; NULL-able */
+    bool ignore_depends;   /* the guard "depends" is lifted: services it depends on may be ill */
     bool ignore_flap; /* the guard "flap" is lifted: restart.limit and the back-off don't count */
     bool automatic;   /* nobody asked for just this: runs like it back off */
     bool follow;      /* one round of many: it backs off where no limit is configured, too */
@@ -83,7 +85,7 @@ HAL9_API hal9_status hal9_restart_look(const struct hal9_restart *r,
                                        struct hal9_restart_findings *ret, struct hal9_error *err);
 /*
  * The plan, for each service in the order of its dependencies, independent ones side by side:
- * preflight -> stop (when it runs) -> port free -> start -> gate. Steps are named SERVICE/preflight, SERVICE/stop, SERVICE/port-8080, SERVICE/start,
+ * preflight -> bundle (when there is anything to save) -> stop (when it runs) -> port free -> start -> gate. Steps are named SERVICE/preflight, SERVICE/bundle, SERVICE/stop, SERVICE/port-8080, SERVICE/start,
  * SERVICE/gate; those that bring a release back when the start or the gate fails SERVICE/revert-release, -stop, -port-8080, -start, -gate. The first refusal is the error, unless leave_refused. A healthy one with an unfinished operation has a start that is so already: that
  * settles the operation and does nothing else.
  */
@@ -98,6 +100,10 @@ HAL9_API hal9_status hal9_restart_run(const struct hal9_restart *r, struct hal9_
 HAL9_API hal9_status hal9_restart_outcome(const struct hal9_restart *r,
                                           const struct hal9_op_result *res,
                                           struct hal9_restart_findings *f, struct hal9_error *err);
+/* Saves the logs of the services and does nothing else; one that has no `run` will do. A bundle that can't be written is a failed step. */
+HAL9_API hal9_status hal9_restart_bundle(const struct hal9_restart *r,
+                                         const struct hal9_op_env *env, struct hal9_op_result *ret,
+                                         struct hal9_error *err);
 /* Kept releases beyond release.keep, oldest last, after it was proven healthy; empty: none. Only told, never removed. */
 HAL9_API void hal9_restart_old_releases(const struct hal9_service *s, struct hal9_strv *ret);
 /* A warning that the services will end with this session because nothing better can be had here; fresh, or NULL. */

@@ -118,6 +118,10 @@ struct hal9_proc_capture {
 HAL9_API hal9_status hal9_proc_capture(const struct hal9_proc_id *id, struct hal9_proc_capture *ret,
                                        struct hal9_error *err);
 HAL9_API void hal9_proc_capture_clear(struct hal9_proc_capture *c);
+/* What else the system tells of it, as text for people: status, limits, what it waits in, how many descriptors of which sort. Appended; what this user may not
+ * see is told. No secret: neither arguments nor environment. */
+HAL9_API hal9_status hal9_proc_facts(const struct hal9_proc_id *id, struct hal9_buf *ret,
+                                     struct hal9_error *err);
 
 /* Who a process must be to be taken for a service. An empty identity matches nothing. All that is set must match. */
 struct hal9_identity {

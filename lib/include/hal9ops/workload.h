@@ -65,10 +65,13 @@ HAL9_API void hal9_identity_default(const struct hal9_run_spec *run, struct hal9
  *                fails at once, answer "respawned", when somebody else has taken it since.
  * port.settle    (passive) watches that nobody takes it again; fails with detail {"answer": "respawned", "by": {...}}.
  * exec.preflight (passive) runs the service's check-config; fails with its output.
+ * logs.bundle    (passive) saves logs, journal, processes, ports, configuration and host facts, without their secrets, to
+ *                services/NAME/bundles/ID.tar.gz (0600; the newest 10 are kept). Detail {"bundle": {path, bytes, logs, suspicious, redactions, left_out}}. What
+ *                can't be had is left out and told there; it fails only where the bundle itself can't be written.
  */
 extern const struct hal9_step_kind hal9_kind_process_stop, hal9_kind_process_start,
     hal9_kind_unit_stop, hal9_kind_unit_start, hal9_kind_port_prove, hal9_kind_port_settle,
-    hal9_kind_exec_preflight;
+    hal9_kind_exec_preflight, hal9_kind_logs_bundle;
 
 /*
  * release.switch args {link, target, resources}: the symlink replaced atomically (temporary symlink, rename); target null: no link. States {"target": text of the
@@ -104,6 +107,20 @@ HAL9_API cJSON *hal9_args_prove_freed(enum hal9_proto proto, uint16_t port, int6
 /* owner: processes that may have the port (the service itself); NULL: nobody. */
 HAL9_API cJSON *hal9_args_settle(enum hal9_proto proto, uint16_t port, int64_t settle_ms,
                                  const struct hal9_service_ref *owner);
+/* What to save of a service. */
+#define HAL9_BUNDLE_MAX ((uint64_t)16 << 20)
+enum { HAL9_BUNDLE_WITHIN_MS = 10000, HAL9_BUNDLE_LAST_MS = 15 * 60 * 1000 };
+struct hal9_bundle {
+    const struct hal9_service_ref *service;
+    const struct hal9_strv *files; /* globs; NULL: none */
+    const char *journal;           /* unit, or NULL */
+    int64_t
+        last_ms;  /* how far the journal reaches back, and how old a log may be beside the newest */
+    uint64_t max; /* bytes of logs, before they are packed */
+    int64_t within_ms;
+};
+/* Args of logs.bundle; members to add: ports [n], config and found (JSON, free of secrets), secrets [references, whose values are looked for]. Fresh. */
+HAL9_API cJSON *hal9_args_bundle(const struct hal9_bundle *b);
 HAL9_API cJSON *hal9_args_preflight(const struct hal9_strv *argv, const struct hal9_run_spec *run,
                                     int64_t timeout_ms);
 
