@@ -15,6 +15,17 @@ static int take_services(struct hal9_restart *r) {
     return cli_load_config();
 }
 
+/* Before a state directory is made for nothing. */
+static int check_names(const struct hal9_restart *r) {
+    _cleanup_error_ struct hal9_error err = {0};
+    const struct hal9_service *s;
+
+    for (size_t i = 0; i < r->services.n; i++)
+        if (hal9_config_need_service(cli.config, r->services.v[i], &s, &err) != HAL9_OK)
+            return cli_error(&err);
+    return CLI_HOLDS;
+}
+
 static int act(struct hal9_restart *r, struct hal9_stage_result *end) {
     _cleanup_error_ struct hal9_error err = {0};
     struct hal9_op_env env;
@@ -26,8 +37,8 @@ static int act(struct hal9_restart *r, struct hal9_stage_result *end) {
     cli_op_env(&env);
     if (hal9_restart_bundle(r, &env, &res, &err) != HAL9_OK)
         code = cli_error(&err);
-    else if (res.failed > 0)
-        code = cli_error(&res.error);
+    else if (res.failed > 0 && cli_error(&res.error) != CLI_HOLDS)
+        code = CLI_NOT;
     else if (cli.dry_run)
         cli_say("nothing was done (--dry-run)\n");
     end->planned = (int)r->services.n;
@@ -45,6 +56,8 @@ int restart_bundle(void) {
     struct hal9_stage_result end = {0};
     int code = take_services(&r);
 
+    if (code == CLI_HOLDS)
+        code = check_names(&r);
     if (code == CLI_HOLDS) {
         if (!cli.dry_run)
             cli_acts();

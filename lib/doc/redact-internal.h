@@ -9,14 +9,16 @@ enum { REDACT_WORD_MAX = 128 };
 
 struct redact {
     const char *at, *end; /* what is still to be read */
+    const char *copied;   /* up to there all is written, or left out */
     const char *line;     /* where its line begins */
     struct hal9_buf *out;
     size_t count;
 };
 
-/* Copies n bytes; leaves n bytes out and writes *** in their place. */
+/* Keeps n bytes; leaves n bytes out and writes *** in their place; writes what was kept last. */
 void redact_copy(struct redact *r, size_t n);
 void redact_drop(struct redact *r, size_t n);
+void redact_flush(struct redact *r);
 
 /* redact-word.c: takes up the word that begins here, and what belongs to it; false: nothing is special about it, nothing was read. */
 bool redact_word(struct redact *r, const char *word, size_t len);

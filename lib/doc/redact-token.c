@@ -6,6 +6,8 @@
 #include "base/cleanup.h"
 #include "doc/redact-internal.h"
 
+enum { TOKEN_LEAST = 16 };
+
 /* Prefixes of keys that are given out by others, and how long the whole is at least. */
 static const struct {
     const char *prefix;
@@ -27,6 +29,8 @@ static bool is_web_token(const char *word, size_t len) {
 }
 
 bool redact_is_token(const char *word, size_t len) {
+    if (len < TOKEN_LEAST)
+        return false;
     for (size_t i = 0; i < HAL9_ARRAY_LEN(keys); i++)
         if (len >= keys[i].least && strncmp(word, keys[i].prefix, strlen(keys[i].prefix)) == 0)
             return true;

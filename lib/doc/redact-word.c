@@ -207,12 +207,23 @@ static bool credentials(struct redact *r, const char *word, size_t len) {
     return true;
 }
 
+/* What a word must be followed by to have a value. */
+static bool may_have_value(const struct redact *r, const char *word, size_t len) {
+    const char *p = word + len;
+
+    return p < r->end && (*p == '=' || *p == ':' || is_blank(*p) || is_quote(*p) || *p == '\\');
+}
+
 bool redact_word(struct redact *r, const char *word, size_t len) {
     if (redact_is_token(word, len)) {
         redact_drop(r, len);
         return true;
     }
+    if (!may_have_value(r, word, len))
+        return false;
     if (url(r, word, len) || credentials(r, word, len))
         return true;
+    if (word[0] != '-' && !after_separator(word + len, r->end)) /* as most words of a log */
+        return false;
     return redact_is_name(word, len) && (value_of(r, word, len) || argument_of(r, word, len));
 }

@@ -62,14 +62,20 @@ void hal9_redactor_learn_env(struct hal9_redactor *r, const char *pair) {
         hal9_redactor_learn(r, value + 1);
 }
 
+void redact_flush(struct redact *r) {
+    hal9_buf_add(r->out, r->copied, (size_t)(r->at - r->copied));
+    r->copied = r->at;
+}
+
 void redact_copy(struct redact *r, size_t n) {
-    hal9_buf_add(r->out, r->at, n);
     r->at += n;
 }
 
 void redact_drop(struct redact *r, size_t n) {
+    redact_flush(r);
     hal9_buf_puts(r->out, REDACT_WITH);
     r->at += n;
+    r->copied = r->at;
     r->count++;
 }
 
@@ -77,7 +83,8 @@ void redact_drop(struct redact *r, size_t n) {
 
 /* All of text with each `value` in it replaced; appended. */
 static size_t replace(const struct hal9_buf *text, const char *value, struct hal9_buf *ret) {
-    struct redact r = {.at = text->data, .end = text->data + text->len, .out = ret};
+    struct redact r = {
+        .at = text->data, .copied = text->data, .end = text->data + text->len, .out = ret};
     size_t len = strlen(value);
     const char *found;
 
@@ -86,6 +93,7 @@ static size_t replace(const struct hal9_buf *text, const char *value, struct hal
         redact_drop(&r, len);
     }
     redact_copy(&r, (size_t)(r.end - r.at));
+    redact_flush(&r);
     return r.count;
 }
 
@@ -134,7 +142,7 @@ static const char *next_mark(const char *from, const char *end, const char *what
 
 /* Leaves out what stands between the marks. A text that was cut may have only one of them. */
 static size_t without_keys(const char *text, size_t len, struct hal9_buf *ret) {
-    struct redact r = {.at = text, .end = text + len, .out = ret};
+    struct redact r = {.at = text, .copied = text, .end = text + len, .out = ret};
     const char *after_begin = NULL, *after_end = NULL;
 
     while (r.at < r.end) {
@@ -157,6 +165,7 @@ static size_t without_keys(const char *text, size_t len, struct hal9_buf *ret) {
         redact_copy(&r, end ? (size_t)(after_end - r.at) : 0);
     }
     redact_copy(&r, (size_t)(r.end - r.at));
+    redact_flush(&r);
     return r.count;
 }
 
@@ -172,18 +181,17 @@ static size_t word_length(const char *p, const char *end) {
 }
 
 static size_t without_words(const char *text, size_t len, struct hal9_buf *ret) {
-    struct redact r = {.at = text, .end = text + len, .line = text, .out = ret};
+    struct redact r = {.at = text, .copied = text, .end = text + len, .line = text, .out = ret};
 
     while (r.at < r.end) {
         size_t n = word_length(r.at, r.end);
 
         if (*r.at == '\n')
             r.line = r.at + 1;
-        if (n == 0)
-            redact_copy(&r, 1);
-        else if (!redact_word(&r, r.at, n))
-            redact_copy(&r, n);
+        if (n == 0 || !redact_word(&r, r.at, n))
+            redact_copy(&r, n > 0 ? n : 1);
     }
+    redact_flush(&r);
     return r.count;
 }
 

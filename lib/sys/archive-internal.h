@@ -52,7 +52,6 @@
     X(archive_write_open)                    \
     X(archive_write_set_bytes_in_last_block) \
     X(archive_write_set_filter_option)       \
-    X(archive_write_set_format_option)       \
     X(archive_write_set_format_pax_restricted)
 
 struct hal9_archive_table {

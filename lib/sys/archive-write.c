@@ -81,8 +81,6 @@ static hal9_status begin(struct hal9_archive_writer *w, bool gzip, struct hal9_e
         rc = lib->f_archive_write_add_filter_gzip(w->archive);
     if (rc == ARCHIVE_OK && gzip) /* no time in its header */
         rc = lib->f_archive_write_set_filter_option(w->archive, "gzip", "timestamp", NULL);
-    if (rc == ARCHIVE_OK) /* names are bytes, whatever the locale */
-        rc = lib->f_archive_write_set_format_option(w->archive, NULL, "hdrcharset", "BINARY");
     if (rc == ARCHIVE_OK)
         rc = lib->f_archive_write_set_bytes_in_last_block(w->archive, 1);
     if (rc == ARCHIVE_OK)

@@ -164,7 +164,10 @@ static const char *read_end(const struct file *f, struct hal9_buf *ret, uint64_t
         return "it was replaced meanwhile";
     uint64_t size = (uint64_t)st.st_size, start = size > f->share ? size - f->share : 0;
     char chunk[65536];
+    off_t data = lseek(fd, (off_t)start, SEEK_DATA); /* holes tell nothing */
 
+    if (data >= 0 || errno == ENXIO)
+        start = data >= 0 ? (uint64_t)data : size;
     for (uint64_t at = start; at < size;) {
         size_t want = size - at < sizeof(chunk) ? (size_t)(size - at) : sizeof(chunk);
         ssize_t n = pread(fd, chunk, want, (off_t)at);

@@ -29,6 +29,11 @@ static bool denied(const char *line, const char *p) {
            (p - line >= 3 && strncasecmp(p - 3, "no ", 3) == 0);
 }
 
+/* The first letters of all words. */
+static bool is_first(char c) {
+    return c != '\0' && strchr("aAcCdDeEfFkKnNoOpPrRsStTuU", c);
+}
+
 static const char *word_at(const char *line, const char *p, const char *end) {
     const int first = tolower((unsigned char)*p);
 
@@ -47,7 +52,7 @@ static const char *word_at(const char *line, const char *p, const char *end) {
 /* The first word of the line that makes it suspicious, or NULL. */
 static const char *suspicion(const char *line, const char *end) {
     for (const char *p = line; p < end; p++) {
-        const char *word = begins(line, p) ? word_at(line, p, end) : NULL;
+        const char *word = is_first(*p) && begins(line, p) ? word_at(line, p, end) : NULL;
 
         if (word)
             return word;

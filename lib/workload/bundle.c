@@ -1,5 +1,6 @@
 /* The step kind logs.bundle: what tells why a service is ill, saved before a restart takes it away. It changes nothing but the state directory. */
 #include <dirent.h>
+#include <errno.h>
 #include <string.h>
 #include <time.h>
 
@@ -74,9 +75,9 @@ static cJSON *entry_json(const struct wl_entry *e) {
 
     hal9_json_add_str(j, "path", e->path);
     hal9_json_add_str(j, "from", e->from);
-    hal9_json_add_u64(j, "bytes", e->data.len);
+    hal9_json_add_int(j, "bytes", (int64_t)e->data.len);
     if (e->log) {
-        hal9_json_add_u64(j, "of", e->size);
+        hal9_json_add_int(j, "of", (int64_t)e->size);
         cJSON_AddBoolToObject(j, "cut", e->cut);
         hal9_json_add_int(j, "suspicious", (int64_t)e->suspicious);
     }
@@ -95,7 +96,7 @@ static void add_manifest(struct wl_bundle *b) {
     hal9_json_add_str(j, "host", hal9_host_name());
     hal9_json_add_str(j, "machine", hal9_host_machine_id());
     hal9_json_add_str(j, "version", hal9_version());
-    hal9_json_add_u64(j, "max", b->max);
+    hal9_json_add_int(j, "max", (int64_t)b->max);
     hal9_json_add_int(j, "suspicious", (int64_t)b->suspicious);
     hal9_json_add_int(j, "redactions", (int64_t)b->redacted);
     cJSON *entries = cJSON_AddArrayToObject(j, "entries");
@@ -249,7 +250,11 @@ static hal9_status apply(struct hal9_step_ctx *c, const cJSON *before, const cJS
 
     if (st == HAL9_OK)
         st = gather(&b, err);
-    return st == HAL9_OK ? keep(&b, err) : st;
+    if (st == HAL9_OK)
+        st = keep(&b, err);
+    if (st != HAL9_OK && err && (err->errnum == ENOSPC || err->errnum == EDQUOT))
+        hal9_error_hint(err, "make room; to go on without a bundle: --no-bundle");
+    return st;
 }
 
 const struct hal9_step_kind hal9_kind_logs_bundle = {

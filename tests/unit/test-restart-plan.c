@@ -216,16 +216,45 @@ static void a_unit_is_stopped_and_started_by_its_supervisor(void **state) {
                                        .running = true};
     struct hal9_restart_findings f = {.v = &web, .n = 1};
     assert_ok(hal9_restart_plan_from(&s->restart, &f, &s->plan, &s->err));
-    assert_steps(s, "web/stop unit.stop \nweb/port-1 port.prove web/stop\n"
+    assert_steps(s, "web/bundle logs.bundle \nweb/stop unit.stop web/bundle\n"
+                    "web/port-1 port.prove web/stop\n"
                     "web/start unit.start web/port-1\nweb/gate health.gate web/start\n");
-    assert_true(s->plan.steps[0]->keep_going && s->plan.steps[1]->keep_going);
-    assert_false(s->plan.steps[2]->keep_going);
+    assert_true(s->plan.steps[1]->keep_going && s->plan.steps[2]->keep_going);
+    assert_false(s->plan.steps[0]->keep_going);
+    assert_false(s->plan.steps[3]->keep_going);
     assert_string_equal(s->plan.title, "restart web");
-    assert_string_equal(hal9_json_str(s->plan.steps[0]->args, "unit"), "hal9-no-such.service");
+    assert_string_equal(hal9_json_str(s->plan.steps[1]->args, "unit"), "hal9-no-such.service");
+    assert_string_equal(hal9_json_str(s->plan.steps[0]->args, "journal"), "hal9-no-such.service");
     hal9_plan_clear(&s->plan);
     web.socket_unit = true;
     assert_ok(hal9_restart_plan_from(&s->restart, &f, &s->plan, &s->err));
     assert_null(hal9_plan_find(&s->plan, "web/port-1"));
+}
+
+/* What is saved before it is stopped, and that nothing fails by it. Secrets are told by reference alone. */
+static void its_logs_are_saved_first(void **state) {
+    struct site *s = *state;
+    load(s,
+         "  web:\n    preflight: [/bin/true]\n"
+         "    run: {exec: [/bin/sh, --token, hunter22], env: {API_KEY: \"env:NO_SUCH\"}}\n"
+         "    identity: {exe: /nonexistent/hal9}\n" CHECKED
+         "    logs: {files: [/var/log/a*.log, /b], journal: web.service, max: 1Mi, within: 3s}\n");
+    assert_ok(plan(s, "web"));
+    assert_steps(s, "web/preflight exec.preflight \nweb/bundle logs.bundle web/preflight\n"
+                    "web/start process.start web/bundle\nweb/gate health.gate web/start\n");
+    const struct hal9_step *bundle = hal9_plan_find(&s->plan, "web/bundle");
+    assert_int_equal(bundle->on_fail, HAL9_FAIL_WARN);
+    _cleanup_free_ char *args = hal9_json_text(bundle->args);
+    assert_non_null(strstr(args,
+                           "\"files\":[\"/var/log/a*.log\",\"/b\"],\"journal\":\"web.service\","
+                           "\"last_ms\":900000,\"max\":\"1048576\",\"within_ms\":3000"));
+    assert_non_null(strstr(args, "\"secrets\":[\"env:NO_SUCH\"]"));
+    assert_non_null(strstr(args, "\"--token\",\"***\""));
+    assert_null(strstr(args, "hunter22"));
+    hal9_plan_clear(&s->plan);
+    s->restart.no_bundle = true;
+    assert_ok(hal9_restart_plan(&s->restart, &s->plan, &s->err));
+    assert_null(hal9_plan_find(&s->plan, "web/bundle"));
 }
 
 /* What runs behind a balancer would have to be drained. */
@@ -322,6 +351,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(order_of_dependencies, setup, teardown),
         cmocka_unit_test_setup_teardown(a_unit_is_stopped_and_started_by_its_supervisor, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(its_logs_are_saved_first, setup, teardown),
         cmocka_unit_test_setup_teardown(what_can_not_be_drained_is_not_stopped, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_dependency_that_is_down_blocks, setup, teardown),
