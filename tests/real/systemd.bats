@@ -24,6 +24,16 @@ take_along() {
   done
 }
 
+# What is opened at its first use, which ldd doesn't tell of the tools.
+take_library() {
+  local file library
+  file=$(ldconfig -p | sed -n "s/.*$1 .* => //p" | head -n 1)
+  cp -L "$file" "$root/hal9/lib/$1"
+  ldd "$file" | sed -n 's/.* => \(\/[^ ]*\) .*/\1/p' | while read -r library; do
+    cp -n "$library" "$root/hal9/lib/"
+  done
+}
+
 # What is missing is said by each test: a skip in setup_file would fail them.
 setup_file() {
   export missing='' box_pid='' root=''
@@ -43,6 +53,7 @@ start_box() {
   root=$(mktemp -d "${TMPDIR:-/tmp}/hal9ops-box.XXXXXX")
   cp -a "$cached/." "$root/"
   take_along "$HAL9_BIN/tests/unit/test-workload-unit" "$HAL9_BIN/hal9-restart" "$HAL9_BIN/hal9-rollback"
+  take_library libarchive.so.13
   box_pid=$(box boot "$root") || missing="a host that lets systemd boot in namespaces"
 }
 
@@ -180,4 +191,21 @@ YAML
   done
   run -0 in_box systemctl is-active hal9-rel.service
   run -0 in_box systemctl is-active hal9-rel-scope.scope
+}
+
+@test "hal9-restart bundle: the journal of the unit, oldest line first, without its secrets" {
+  # shellcheck disable=SC2016
+  unit talk.service '[Service]' 'Environment=DB_PASSWORD=swordfish-9' \
+    'ExecStart=/bin/sh -c "echo first words; echo FATAL: db said no to $DB_PASSWORD; echo last words; exec sleep 1000"'
+  in_box systemctl daemon-reload
+  in_box systemctl start talk.service
+  printf 'hal9: 1\nservices:\n  talk:\n    run: {systemd: talk}\n    checks: [{process: {unit: talk.service}}]\n' >"$root/hal9/hal9.yaml"
+  in_box timeout 60 sh -c 'until journalctl -u talk.service | grep -q "last words"; do journalctl --sync; sleep 0.1; done'
+  run -0 restart bundle talk
+  [[ $output == *", 1 suspicious line"* ]]
+  bundle=$root$(sed -n 's/.*logs: \(.*\.tar\.gz\),.*/\1/p' <<<"$output")
+  journal=$(tar -xzOf "$bundle" --wildcards '*/logs/journal.txt')
+  [[ $journal == *"first words"*"FATAL: db said no to ***"*"last words"* ]]
+  [[ $(tar -xzOf "$bundle" --wildcards '*/index.txt') == "logs/journal.txt:"*"FATAL: db said no to ***" ]]
+  run ! grep -rqa swordfish-9 <(tar -xzOf "$bundle")
 }
