@@ -34,6 +34,8 @@ char *cli_cut(const char *text, int columns);
 char *cli_fit(const char *text, int width);
 /* signals.c: at the end of --timeout asks for a safe stop, as a signal does. */
 void cli_arm_deadline(void);
+/* bug-report.c: what a report needs, without secrets. */
+int cli_bug_report(void);
 /* observer.c */
 const struct hal9_observer *cli_observer(void);
 /* Ends a live line on stderr, so that words can follow. */

@@ -2,7 +2,6 @@
  * code. */
 #include <stdio.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -26,31 +25,6 @@ static int schema(void) {
         print_json(hal9_record_schema());
     else
         return cli_usage("--schema: '%s' is not config or records", cli.schema_option);
-    return CLI_HOLDS;
-}
-
-/* What a report needs, and nothing secret: no values of the configuration, no environment. */
-static int bug_report(void) {
-    struct utsname u = {0};
-    struct hal9_errors errors = {0};
-    struct hal9_config *cfg = NULL;
-    _cleanup_error_ struct hal9_error err = {0};
-    _cleanup_free_ char *dir = NULL;
-
-    uname(&u);
-    printf("%s %s\n%s %s %s\n", cli.command->name, hal9_version(), u.sysname, u.release, u.machine);
-    printf("user: %s, terminal: %s, systemd: %s\n", geteuid() == 0 ? "root" : "not root",
-           cli.terminal ? "yes" : "no", hal9_systemd_running() ? "yes" : "no");
-    if (hal9_config_load(cli.config_option, &cfg, &errors) == HAL9_OK)
-        printf("configuration: %s, %zu services\n", cfg->path ? cfg->path : "none",
-               cfg->services.n);
-    for (size_t i = 0; i < errors.n; i++)
-        printf("configuration error at %s:%u:%u\n", errors.v[i].file ? errors.v[i].file : "?",
-               errors.v[i].line, errors.v[i].col);
-    if (hal9_state_find(cli.state_option, cfg ? cfg->state : NULL, &dir, &err) == HAL9_OK)
-        printf("state directory: %s\n", dir);
-    hal9_errors_clear(&errors);
-    hal9_config_free(cfg);
     return CLI_HOLDS;
 }
 
@@ -90,7 +64,7 @@ static int parse(poptContext con) {
     if (cli.schema_option)
         return schema();
     if (cli.bug_report)
-        return bug_report();
+        return cli_bug_report();
     if (cli.check_config) {
         rc = cli_load_config();
         if (rc == CLI_HOLDS && !cli.quiet)

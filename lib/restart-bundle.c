@@ -2,29 +2,6 @@
 #include "base/cleanup.h"
 #include "restart-internal.h"
 
-/* ---- what the configuration tells of secrets: references alone, read when the bundle is made ---- */
-
-/* Each file:PATH and env:NAME below a node. */
-static void collect_references(const struct hal9_node *n, struct hal9_strv *ret) {
-    if (n->kind == HAL9_NODE_STRING &&
-        (hal9_startswith(n->text, "file:") || hal9_startswith(n->text, "env:")))
-        hal9_strv_add(ret, n->text);
-    for (size_t i = 0; (n->kind == HAL9_NODE_LIST || n->kind == HAL9_NODE_MAP) && i < n->n; i++)
-        collect_references(n->items[i], ret);
-}
-
-/* Of the whole site: a log may have any of them. */
-static cJSON *references(const struct hal9_config *c) {
-    _cleanup_strv_ struct hal9_strv all = {0};
-
-    for (size_t i = 0; i < c->docs.n; i++)
-        collect_references(hal9_doc_root(c->docs.v[i]), &all);
-    hal9_strv_sort_unique(&all);
-    return hal9_json_strv(&all);
-}
-
-/* ---- args ---- */
-
 static cJSON *ports_json(const struct hal9_service *s) {
     cJSON *ports = cJSON_CreateArray();
 
@@ -57,6 +34,14 @@ static const char *journal_of(const struct hal9_service *s) {
     if (s->logs && s->logs->journal)
         return s->logs->journal;
     return s->run ? s->run->systemd : NULL;
+}
+
+/* Of the whole site, as a log may have any of them; their values are read when the bundle is made. */
+static cJSON *references(const struct hal9_config *c) {
+    _cleanup_strv_ struct hal9_strv all = {0};
+
+    hal9_config_secrets(c, &all);
+    return hal9_json_strv(&all);
 }
 
 cJSON *hal9_restart_bundle_args(const struct hal9_restart *r,

@@ -167,6 +167,22 @@ static bool argument_of(struct redact *r, const char *word, size_t len) {
     return true;
 }
 
+/* The path of a webhook is all that it takes to use it: https://hooks.example.org/T0/B0/x, https://example.org/api/webhooks/1/x. Its host is
+ * [host, to). */
+static bool webhook(struct redact *r, const char *host, const char *to) {
+    const char *end = to;
+
+    while (end < r->end && !is_blank(*end) && !is_end(*end) && !is_quote(*end) && *end != '<' &&
+           *end != '>')
+        end++;
+    if (to == r->end || *to != '/' || end - to < 2 ||
+        !((to - host > 6 && memcmp(host, "hooks.", 6) == 0) ||
+          memmem(to, (size_t)(end - to), "webhook", 7)))
+        return false;
+    take_value(r, to + 1, end);
+    return true;
+}
+
 /* scheme://user:password@host, scheme://token@host */
 static bool url(struct redact *r, const char *word, size_t len) {
     const char *host = word + len + 3, *to = host, *at = NULL, *colon = NULL;
@@ -178,7 +194,7 @@ static bool url(struct redact *r, const char *word, size_t len) {
         colon = *to == ':' && !colon ? to : colon;
     }
     if (!at)
-        return false;
+        return webhook(r, host, to);
     if (colon && colon < at)
         take_value(r, colon + 1, at);
     else if (at - host >= USER_LEAST)

@@ -1,6 +1,7 @@
 /* Takes secrets out of texts, JSON and argument vectors. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "doc/redact-internal.h"
@@ -60,6 +61,18 @@ void hal9_redactor_learn_env(struct hal9_redactor *r, const char *pair) {
 
     if (value && redact_is_name(pair, (size_t)(value - pair)) && !redact_is_reference(value + 1))
         hal9_redactor_learn(r, value + 1);
+}
+
+void hal9_redactor_learn_reference(struct hal9_redactor *r, const char *reference) {
+    struct stat st;
+    char *secret = NULL;
+
+    if (hal9_startswith(reference, "file:") &&
+        (stat(reference + 5, &st) < 0 || !S_ISREG(st.st_mode)))
+        return;
+    if (hal9_secret_read(reference, &secret, NULL) == HAL9_OK)
+        hal9_redactor_learn(r, secret);
+    hal9_secret_free(secret);
 }
 
 void redact_flush(struct redact *r) {

@@ -1,7 +1,6 @@
 /* What a bundle has besides logs: the service's processes, who has its ports, the host, the configuration, what was found. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/utsname.h>
 
 #include "workload/bundle.h"
@@ -10,25 +9,12 @@ enum { PROCESSES_MAX = 32 };
 
 /* ---- secrets ---- */
 
-static void learn_reference(struct wl_bundle *b, const char *reference) {
-    struct stat st;
-    char *secret = NULL;
-
-    /* nothing that could make us wait */
-    if (hal9_startswith(reference, "file:") &&
-        (stat(reference + 5, &st) < 0 || !S_ISREG(st.st_mode)))
-        return;
-    if (hal9_secret_read(reference, &secret, NULL) == HAL9_OK)
-        hal9_redactor_learn(b->redactor, secret);
-    hal9_secret_free(secret);
-}
-
 static void learn_references(struct wl_bundle *b) {
     const cJSON *item;
 
     cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(b->args, "secrets")) {
         if (cJSON_IsString(item))
-            learn_reference(b, item->valuestring);
+            hal9_redactor_learn_reference(b->redactor, item->valuestring);
     }
 }
 

@@ -69,6 +69,9 @@ static void headers_and_urls(void **state) {
         {"redis://:p@ss:w@cache/0", "redis://:***@cache/0"},
         {"https://ghx0123456789abcdefghij@host/x", "https://***@host/x"},
         {"ssh://git@host/x", "ssh://git@host/x"},
+        {"to https://hooks.slack.com/services/T0/B0/xyz now", "to https://hooks.slack.com/*** now"},
+        {"\"https://example.org/api/webhooks/1/xyz\"", "\"https://example.org/***\""},
+        {"https://hooks.example.org/", "https://hooks.example.org/"},
         {"http://host:80/a@b", "http://host:80/a@b"},
         {"http://host/?api_key=abc&x=1", "http://host/?api_key=***&x=1"},
     };

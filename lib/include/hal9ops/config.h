@@ -121,6 +121,8 @@ HAL9_API const struct hal9_service **hal9_config_order(const struct hal9_config 
 /* The service's processes: ref of its run, identity and record. */
 HAL9_API hal9_status hal9_config_ref(const struct hal9_service *s, struct hal9_state *state,
                                      struct hal9_service_ref *ret, struct hal9_error *err);
+/* Every reference to a secret (file:PATH, env:NAME) that it has, once; appended. */
+HAL9_API void hal9_config_secrets(const struct hal9_config *c, struct hal9_strv *ret);
 HAL9_API cJSON *hal9_config_schema(void); /* JSON Schema for editors */
 /* Words that can't be service names: the subcommands of all tools. */
 HAL9_API bool hal9_config_reserved(const char *word);

@@ -151,7 +151,7 @@ HAL9_API void hal9_secret_free(char *secret);
 HAL9_API bool hal9_secret_name(const char *name);
 
 /* Takes secrets out of what is shown or leaves the host: values after names that look so (key: value, NAME=value, --name value, JSON members),
- * Authorization and Cookie headers, passwords in URLs, Bearer and Basic credentials, JSON web tokens, keys with well-known prefixes (AWS, GitHub,
+ * Authorization and Cookie headers, passwords in URLs, paths of webhooks, Bearer and Basic credentials, JSON web tokens, keys with well-known prefixes (AWS, GitHub,
  * Slack...), blocks of private keys, and values that it was told of, wherever they stand. *** stands in their place. All take NULL for a redactor
  * that knows no value, and return how many were replaced. */
 struct hal9_redactor;
@@ -161,6 +161,8 @@ HAL9_API void hal9_redactor_free(struct hal9_redactor *r);
 HAL9_API void hal9_redactor_learn(struct hal9_redactor *r, const char *value);
 /* NAME=value of an environment, where the name looks like a secret's. */
 HAL9_API void hal9_redactor_learn_env(struct hal9_redactor *r, const char *pair);
+/* The value of file:PATH or env:NAME, where it can be read at once: a file must be a regular one. */
+HAL9_API void hal9_redactor_learn_reference(struct hal9_redactor *r, const char *reference);
 /* Any bytes; appended. */
 HAL9_API size_t hal9_redact_text(const struct hal9_redactor *r, const char *text, size_t len,
                                  struct hal9_buf *ret);
