@@ -99,6 +99,7 @@ bool cli_start(const struct cli_command *command, int argc, char **argv, int *re
     cli.command = command;
     cli.argv = (const char *const *)argv;
     cli_stdio();
+    hal9_log_cleaner(hal9_redact_words);
     cli_signals();
     con = poptGetContext(command->name, argc, (const char **)argv, table, 0);
     *ret_code = parse(con);

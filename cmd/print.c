@@ -47,7 +47,10 @@ void cli_print(const char *fmt, ...) {
     free(line);
     line = NULL;
     if (hal9_endswith(whole, "\n")) {
-        _cleanup_free_ char *shown = cli_fit(whole, cli.terminal ? (int)cli.width : 0);
+        _cleanup_buf_ struct hal9_buf clean = {0};
+
+        hal9_redact_words(whole, strlen(whole), &clean);
+        _cleanup_free_ char *shown = cli_fit(clean.data, cli.terminal ? (int)cli.width : 0);
 
         hal9_stream_text(cli.out, shown, strlen(shown));
     } else {

@@ -33,24 +33,11 @@ char *portfix_who(const struct hal9_port_holder *h) {
 
 /* ---- a holder of whom somebody has to decide */
 
-/* --token=abc, --password abc: the names tell. */
-static char *safe_argument(const char *arg, const char *before) {
-    const char *value = strchr(arg, '=');
-    _cleanup_free_ char *name = hal9_strndup(arg, value ? (size_t)(value - arg) : strlen(arg));
-
-    if (value && hal9_secret_name(name))
-        return hal9_strf("%s=***", name);
-    if (before && before[0] == '-' && !strchr(before, '=') && arg[0] != '-' &&
-        hal9_secret_name(before))
-        return hal9_strdup("***");
-    return hal9_strdup(arg);
-}
-
 static char *command_line(const struct hal9_proc *p) {
     _cleanup_strv_ struct hal9_strv safe = {0};
 
-    for (size_t i = 0; i < p->argv.n; i++)
-        hal9_strv_take(&safe, safe_argument(p->argv.v[i], i > 0 ? p->argv.v[i - 1] : NULL));
+    hal9_strv_copy(&safe, &p->argv);
+    hal9_redact_argv(NULL, &safe);
     if (safe.n == 0)
         return hal9_strdup(p->exe ? p->exe : "command line not visible");
     _cleanup_free_ char *text = hal9_shell_quote((const char *const *)safe.v);

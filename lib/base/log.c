@@ -13,6 +13,7 @@
 static char tool_name[32] = "hal9ops";
 static int shown_level;
 static atomic_llong patience_ms = -1;
+static size_t (*cleaner)(const char *text, size_t len, struct hal9_buf *ret);
 static atomic_bool gone; /* stderr's reader has stalled for too long */
 
 void hal9_log_setup(const char *tool, int verbosity) {
@@ -48,8 +49,12 @@ static bool takes_bytes(int64_t patience) {
     }
 }
 
+void hal9_log_cleaner(size_t (*clean)(const char *text, size_t len, struct hal9_buf *ret)) {
+    cleaner = clean;
+}
+
 /* A pipe that can be written takes PIPE_BUF bytes without waiting (POSIX, write()). */
-void hal9_log_text(const char *text, size_t len) {
+static void put(const char *text, size_t len) {
     int64_t patience = atomic_load(&patience_ms);
     bool ask = patience >= 0;
     while (len > 0 && !atomic_load(&gone)) {
@@ -66,6 +71,15 @@ void hal9_log_text(const char *text, size_t len) {
             len -= (size_t)n;
         }
     }
+}
+
+void hal9_log_text(const char *text, size_t len) {
+    _cleanup_buf_ struct hal9_buf clean = {0};
+
+    if (!cleaner || cleaner(text, len, &clean) == 0)
+        put(text, len);
+    else
+        put(clean.data, clean.len);
 }
 
 void hal9_log(int level, const char *fmt, ...) {

@@ -51,7 +51,11 @@ static char *words_of(const struct hal9_kid_result *k) {
     line[strcspn(line, "|")] = '\0';
     for (size_t n = strlen(line); n > 0 && line[n - 1] == ' '; n--)
         line[n - 1] = '\0';
-    return line;
+    struct hal9_buf clean = {0};
+
+    hal9_redact_text(NULL, line, strlen(line), &clean);
+    free(line);
+    return hal9_buf_take(&clean);
 }
 
 static void on_done(void *data, const struct hal9_kid_result *k) {

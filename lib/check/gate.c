@@ -130,6 +130,7 @@ static void add_log(const struct gate *g, cJSON *detail) {
     if (!g->ref.log_path || hal9_file_tail(g->ref.log_path, g->ref.log_offset, (size_t)g->log_lines,
                                            MAX_LOG, &tail, NULL) != HAL9_OK)
         return;
+    hal9_redact_buf(&tail);
     cJSON *log = cJSON_AddObjectToObject(detail, "log");
     hal9_json_add_str(log, "path", g->ref.log_path);
     cJSON *lines = cJSON_AddArrayToObject(log, "lines");

@@ -12,6 +12,7 @@ struct redact {
     const char *copied;   /* up to there all is written, or left out */
     const char *line;     /* where its line begins */
     struct hal9_buf *out;
+    bool words; /* our own: "name: words" is no secret */
     size_t count;
 };
 
@@ -26,6 +27,8 @@ bool redact_word(struct redact *r, const char *word, size_t len);
 bool redact_is_token(const char *word, size_t len);
 /* Whether the name of an option, member, header or variable is a secret's. */
 bool redact_is_name(const char *word, size_t len);
+/* A value that was read in this process: no text that leaves it may have it. */
+void redact_remember(const char *value);
 /* "file:PATH" or "env:NAME" */
 bool redact_is_reference(const char *text);
 

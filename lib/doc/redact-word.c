@@ -126,12 +126,19 @@ static void take_value(struct redact *r, const char *p, const char *to) {
         redact_copy(r, (size_t)(to - p));
 }
 
+/* "DB_PASSWORD: the secret cannot be read": a colon, and words after it. */
+static bool is_told_of(const char *from, const char *to) {
+    return *from == ':' && to > from + 1 && !is_quote(*to) && *to != '\\';
+}
+
 static bool value_of(struct redact *r, const char *word, size_t len) {
     const char *p = after_separator(word + len, r->end);
     const char quote = opened_by(r, word);
     size_t slashes = 0;
 
     if (!p)
+        return false;
+    if (r->words && !is_whole_line(word, len) && is_told_of(word + len, p))
         return false;
     while (p + slashes < r->end && p[slashes] == '\\')
         slashes++;

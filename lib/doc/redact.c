@@ -1,4 +1,5 @@
 /* Takes secrets out of texts, JSON and argument vectors. */
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,6 +13,12 @@ struct hal9_redactor {
     char **values; /* the longest first: one may be a part of another */
     size_t n, cap;
 };
+
+/* What was read in this process. */
+static struct {
+    pthread_mutex_t lock;
+    struct hal9_redactor values;
+} read_here = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 struct hal9_redactor *hal9_redactor_new(void) {
     return hal9_alloc(sizeof(struct hal9_redactor));
@@ -54,6 +61,12 @@ void hal9_redactor_learn(struct hal9_redactor *r, const char *value) {
             learn(r, line, n);
         line += n + strspn(line + n, "\r\n");
     }
+}
+
+void redact_remember(const char *value) {
+    pthread_mutex_lock(&read_here.lock);
+    hal9_redactor_learn(&read_here.values, value);
+    pthread_mutex_unlock(&read_here.lock);
 }
 
 void hal9_redactor_learn_env(struct hal9_redactor *r, const char *pair) {
@@ -193,8 +206,9 @@ static size_t word_length(const char *p, const char *end) {
     return (size_t)(at - p);
 }
 
-static size_t without_words(const char *text, size_t len, struct hal9_buf *ret) {
-    struct redact r = {.at = text, .copied = text, .end = text + len, .line = text, .out = ret};
+static size_t without_words(const char *text, size_t len, bool words, struct hal9_buf *ret) {
+    struct redact r = {
+        .at = text, .copied = text, .end = text + len, .line = text, .out = ret, .words = words};
 
     while (r.at < r.end) {
         size_t n = word_length(r.at, r.end);
@@ -208,8 +222,8 @@ static size_t without_words(const char *text, size_t len, struct hal9_buf *ret) 
     return r.count;
 }
 
-size_t hal9_redact_text(const struct hal9_redactor *r, const char *text, size_t len,
-                        struct hal9_buf *ret) {
+static size_t clean_text(const struct hal9_redactor *r, const char *text, size_t len, bool words,
+                         struct hal9_buf *ret) {
     _cleanup_buf_ struct hal9_buf plain = {0};
     size_t count;
 
@@ -218,6 +232,9 @@ size_t hal9_redact_text(const struct hal9_redactor *r, const char *text, size_t 
         return 0;
     hal9_buf_add(&plain, text, len);
     count = without_values(r, &plain);
+    pthread_mutex_lock(&read_here.lock);
+    count += without_values(&read_here.values, &plain);
+    pthread_mutex_unlock(&read_here.lock);
     if (find(plain.data, plain.data + plain.len, KEY_MARK)) {
         struct hal9_buf keyless = {0};
 
@@ -225,7 +242,25 @@ size_t hal9_redact_text(const struct hal9_redactor *r, const char *text, size_t 
         hal9_buf_free(&plain);
         plain = keyless;
     }
-    return count + without_words(plain.data, plain.len, ret);
+    return count + without_words(plain.data, plain.len, words, ret);
+}
+
+size_t hal9_redact_text(const struct hal9_redactor *r, const char *text, size_t len,
+                        struct hal9_buf *ret) {
+    return clean_text(r, text, len, false, ret);
+}
+
+size_t hal9_redact_words(const char *text, size_t len, struct hal9_buf *ret) {
+    return clean_text(NULL, text, len, true, ret);
+}
+
+size_t hal9_redact_buf(struct hal9_buf *text) {
+    struct hal9_buf clean = {0};
+    size_t count = hal9_redact_text(NULL, text->data, text->len, &clean);
+
+    hal9_buf_free(text);
+    *text = clean;
+    return count;
 }
 
 /* ---- JSON, arguments ---- */
@@ -240,9 +275,9 @@ static size_t set_string(cJSON *j, const char *value) {
     return 1;
 }
 
-static size_t clean_string(const struct hal9_redactor *r, cJSON *j) {
+static size_t clean_string(const struct hal9_redactor *r, cJSON *j, bool words) {
     _cleanup_buf_ struct hal9_buf clean = {0};
-    size_t count = hal9_redact_text(r, j->valuestring, strlen(j->valuestring), &clean);
+    size_t count = clean_text(r, j->valuestring, strlen(j->valuestring), words, &clean);
 
     if (count > 0)
         set_string(j, clean.data);
@@ -256,32 +291,55 @@ static bool is_option(const cJSON *before) {
     return text && text[0] == '-' && !strchr(text, '=') && redact_is_name(text, strlen(text));
 }
 
-static size_t clean_json(const struct hal9_redactor *r, cJSON *j, bool secret) {
-    size_t count = 0;
-    const cJSON *before = NULL;
-
-    if (cJSON_IsString(j) && secret)
-        return redact_is_reference(j->valuestring) || strcmp(j->valuestring, REDACT_WITH) == 0
-                   ? 0
-                   : set_string(j, REDACT_WITH);
-    if (cJSON_IsNumber(j) && secret) {
+static size_t clean_secret(cJSON *j) {
+    if (cJSON_IsNumber(j)) {
         cJSON_SetNumberValue(j, 0);
         return 1;
     }
-    if (cJSON_IsString(j))
-        return clean_string(r, j);
-    for (cJSON *child = j->child; child; before = child, child = child->next) {
-        bool named = child->string && redact_is_name(child->string, strlen(child->string));
-        bool value = cJSON_IsArray(j) && is_option(before) && cJSON_IsString(child) &&
-                     child->valuestring[0] != '-';
+    return redact_is_reference(j->valuestring) || strcmp(j->valuestring, REDACT_WITH) == 0
+               ? 0
+               : set_string(j, REDACT_WITH);
+}
 
-        count += clean_json(r, child, secret || named || value);
+/* A member whose text is somebody else's. */
+static bool is_quoted(const cJSON *j) {
+    return hal9_streq(j->string, "lines") || hal9_streq(j->string, "output") ||
+           hal9_streq(j->string, "answer");
+}
+
+struct cleaning {
+    const struct hal9_redactor *values;
+    bool words;  /* of ours */
+    bool secret; /* below a secret's name */
+};
+
+static size_t clean_json(struct cleaning how, cJSON *j) {
+    size_t count = 0;
+    const cJSON *before = NULL;
+
+    if (how.secret && (cJSON_IsString(j) || cJSON_IsNumber(j)))
+        return clean_secret(j);
+    if (cJSON_IsString(j))
+        return clean_string(how.values, j, how.words);
+    for (cJSON *child = j->child; child; before = child, child = child->next) {
+        struct cleaning within = how;
+
+        within.words = how.words && !is_quoted(child);
+        within.secret = how.secret ||
+                        (child->string && redact_is_name(child->string, strlen(child->string))) ||
+                        (cJSON_IsArray(j) && is_option(before) && cJSON_IsString(child) &&
+                         child->valuestring[0] != '-');
+        count += clean_json(within, child);
     }
     return count;
 }
 
+size_t hal9_redact_record(cJSON *record) {
+    return record ? clean_json((struct cleaning){.words = true}, record) : 0;
+}
+
 size_t hal9_redact_json(const struct hal9_redactor *r, cJSON *j) {
-    return j ? clean_json(r, j, false) : 0;
+    return j ? clean_json((struct cleaning){.values = r}, j) : 0;
 }
 
 size_t hal9_redact_argv(const struct hal9_redactor *r, struct hal9_strv *argv) {

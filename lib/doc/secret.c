@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "hal9ops/doc.h"
+#include "doc/redact-internal.h"
 
 #define SECRET_MAX 65536
 
@@ -80,12 +80,19 @@ static hal9_status read_env(const char *name, char **ret, struct hal9_error *err
     return HAL9_OK;
 }
 
-hal9_status hal9_secret_read(const char *reference, char **ret, struct hal9_error *err) {
+static hal9_status read_reference(const char *reference, char **ret, struct hal9_error *err) {
     if (hal9_startswith(reference, "file:"))
         return read_file(reference + 5, ret, err);
     if (hal9_startswith(reference, "env:"))
         return read_env(reference + 4, ret, err);
     return hal9_error_set(err, HAL9_E_CONFIG, "a secret wants a reference, file:PATH or env:NAME");
+}
+
+hal9_status hal9_secret_read(const char *reference, char **ret, struct hal9_error *err) {
+    hal9_status status = read_reference(reference, ret, err);
+    if (status == HAL9_OK)
+        redact_remember(*ret);
+    return status;
 }
 
 bool hal9_secret_name(const char *name) {

@@ -90,6 +90,7 @@ static void write_record(struct hal9_stream *s, const char *text) {
 }
 
 void hal9_stream_emit(struct hal9_stream *s, cJSON *record) {
+    hal9_redact_record(record);
     _cleanup_free_ char *text = hal9_json_text(record);
     pthread_mutex_lock(&s->lock);
     if (s->o.sink)

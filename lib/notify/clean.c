@@ -37,6 +37,7 @@ static size_t size_of(const cJSON *j) {
 cJSON *hal9_notify_clean(const cJSON *record) {
     static const char *const spare[] = {"evidence", "checks", "blocked_by", "detail", "reason"};
     cJSON *clean = copy(record);
+    hal9_redact_record(clean);
     for (size_t i = 0; i < HAL9_ARRAY_LEN(spare) && size_of(clean) > HAL9_NOTIFY_RECORD_MAX; i++)
         cJSON_DeleteItemFromObjectCaseSensitive(clean, spare[i]);
     if (size_of(clean) <= HAL9_NOTIFY_RECORD_MAX)

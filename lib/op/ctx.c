@@ -68,6 +68,7 @@ void hal9_step_detail(struct hal9_step_ctx *c, cJSON *detail) {
     pthread_mutex_lock(&c->op->lock);
     cJSON_Delete(c->step->detail);
     c->step->detail = detail;
+    hal9_redact_record(detail); /* it is told, and never read back to act on */
     pthread_mutex_unlock(&c->op->lock);
 }
 

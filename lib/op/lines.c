@@ -79,6 +79,7 @@ hal9_status op_write_fail(struct operation *op, struct op_step *s, struct hal9_e
     hal9_json_add_str(error, "code", hal9_status_name(s->error.code));
     hal9_json_add_str(error, "message", s->error.message);
     hal9_json_add_str(error, "hint", s->error.hint);
+    hal9_redact_record(error);
     if (s->error.errnum)
         hal9_json_add_int(error, "errno", s->error.errnum);
     hal9_status st = add_state(op, line, "detail", s->detail, err);

@@ -1,4 +1,4 @@
-/* Large states lie in blobs: the journal has {"blob": SHA-256} in their place. */
+/* Large states, and those with secrets in them, lie in blobs: the journal has {"blob": SHA-256} in their place. */
 #include <string.h>
 
 #include "op/op-internal.h"
@@ -9,11 +9,17 @@ static const char *reference(const cJSON *value) {
     return sha && cJSON_GetArraySize(value) == 1 && strlen(sha) == 64 ? sha : NULL;
 }
 
+/* A blob is its user's alone, whoever may read the journal. */
+static bool has_secret(const cJSON *value) {
+    _cleanup_json_ cJSON *copy = cJSON_Duplicate(value, true);
+    return hal9_redact_json(NULL, copy) > 0;
+}
+
 hal9_status op_pack(struct hal9_state *state, const cJSON *value, cJSON **ret,
                     struct hal9_error *err) {
     _cleanup_free_ char *text = hal9_json_text(value);
     size_t len = strlen(text);
-    if (len <= OP_BLOB_FROM && !reference(value)) {
+    if (len <= OP_BLOB_FROM && !reference(value) && !has_secret(value)) {
         *ret = cJSON_Duplicate(value, true);
         return HAL9_OK;
     }

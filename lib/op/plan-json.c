@@ -58,6 +58,7 @@ static void add_argv(cJSON *line, const char *const *argv) {
     cJSON *list = cJSON_AddArrayToObject(line, "argv");
     for (; *argv; argv++)
         cJSON_AddItemToArray(list, cJSON_CreateString(*argv));
+    hal9_redact_json(NULL, list);
 }
 
 hal9_status op_plan_line(const struct operation *op, cJSON **ret, struct hal9_error *err) {

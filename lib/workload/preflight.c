@@ -15,6 +15,7 @@ static cJSON *first_lines(const struct hal9_run_result *r) {
              line && cJSON_GetArraySize(lines) < MAX_LINES; line = strtok_r(NULL, "\n", &save))
             cJSON_AddItemToArray(lines, cJSON_CreateString(line));
     }
+    hal9_redact_json(NULL, lines);
     return lines;
 }
 

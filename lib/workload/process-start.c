@@ -210,6 +210,7 @@ static void add_tail(cJSON *detail, const cJSON *started) {
     if (!path || hal9_file_tail(path, hal9_json_u64(log, "offset"), TAIL_LINES, TAIL_BYTES, &tail,
                                 NULL) != HAL9_OK)
         return;
+    hal9_redact_buf(&tail);
     cJSON *shown = cJSON_AddObjectToObject(detail, "log");
     hal9_json_add_str(shown, "path", path);
     cJSON *lines = cJSON_AddArrayToObject(shown, "lines");

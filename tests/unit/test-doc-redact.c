@@ -149,6 +149,41 @@ static void json_and_arguments(void **state) {
     assert_string_equal(argv.v[2], "***");
 }
 
+static void words_and_records(void **state) {
+    static const char *const pairs[][2] = {
+        {"run.env DB_PASSWORD: the secret in /x cannot be read", NULL},
+        {"private_key: No such file or directory", NULL},
+        {"answers {\"token\":\"abc\"}, not 200", "answers {\"token\":\"***\"}, not 200"},
+        {"GET /?api_key=abc", "GET /?api_key=***"},
+        {"http://a:b@c/: refused", "http://a:***@c/: refused"},
+        {"Authorization: Bearer x", "Authorization: ***"},
+    };
+    static const char text[] =
+        "{\"reason\":\"api_token: is empty\",\"log\":{\"lines\":[\"api_token: abc\"]}}";
+    _cleanup_json_ cJSON *j = NULL;
+    (void)state;
+    for (size_t i = 0; i < HAL9_ARRAY_LEN(pairs); i++) {
+        _cleanup_buf_ struct hal9_buf b = {0};
+
+        hal9_redact_words(pairs[i][0], strlen(pairs[i][0]), &b);
+        assert_string_equal(b.data, pairs[i][1] ? pairs[i][1] : pairs[i][0]);
+    }
+    assert_ok(hal9_json_parse(text, strlen(text), &j, NULL));
+    assert_int_equal(hal9_redact_record(j), 1);
+    assert_string_equal(hal9_json_str(j, "reason"), "api_token: is empty");
+}
+
+/* What was read once is known: it leaves in no text any more. */
+static void what_was_read(void **state) {
+    char *secret = NULL;
+    (void)state;
+    setenv("HAL9_TEST_SECRET", "a-very-private-word", 1);
+    expect(NULL, "says a-very-private-word", "says a-very-private-word");
+    assert_ok(hal9_secret_read("env:HAL9_TEST_SECRET", &secret, NULL));
+    hal9_secret_free(secret);
+    expect(NULL, "says a-very-private-word", "says ***");
+}
+
 /* Any bytes: nothing of a text is lost but its secrets, nothing is read behind its end. */
 static void any_bytes(void **state) {
     static const char alphabet[] = "a=:\"'\\ \n-@/p.&;\0\xff"
@@ -185,6 +220,8 @@ int main(void) {
         cmocka_unit_test(what_was_learned),
         cmocka_unit_test(json_and_arguments),
         cmocka_unit_test(any_bytes),
+        cmocka_unit_test(words_and_records),
+        cmocka_unit_test(what_was_read),
     };
     return cmocka_run_group_tests_name("redact", tests, NULL, NULL);
 }

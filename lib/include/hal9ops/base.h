@@ -191,6 +191,8 @@ HAL9_API void hal9_sha256_hex(const void *data, size_t len, char ret[65]);
 /* Log lines on stderr, "tool: text"; level 0 errors and warnings, 1 -v, 2 -vv. */
 HAL9_API void hal9_log_setup(const char *tool, int verbosity);
 HAL9_API void hal9_log(int level, const char *fmt, ...) HAL9_PRINTF(2, 3);
+/* What takes secrets out of all that goes to stderr: it appends the clean text. NULL: nothing does, as at first. */
+HAL9_API void hal9_log_cleaner(size_t (*clean)(const char *text, size_t len, struct hal9_buf *ret));
 /* Words as they are on stderr, one write: what else is told there goes this way, too. */
 HAL9_API void hal9_log_text(const char *text, size_t len);
 /* How long a write to stderr may wait for a reader that stalls (ms; -1 for ever, as at first). One that stalls for longer

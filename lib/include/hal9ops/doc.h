@@ -152,7 +152,7 @@ HAL9_API bool hal9_secret_name(const char *name);
 
 /* Takes secrets out of what is shown or leaves the host: values after names that look so (key: value, NAME=value, --name value, JSON members),
  * Authorization and Cookie headers, passwords in URLs, paths of webhooks, Bearer and Basic credentials, JSON web tokens, keys with well-known prefixes (AWS, GitHub,
- * Slack...), blocks of private keys, and values that it was told of, wherever they stand. *** stands in their place. All take NULL for a redactor
+ * Slack...), blocks of private keys, values that hal9_secret_read() has given out in this process, and those that it was told of, wherever they stand. *** stands in their place. All take NULL for a redactor
  * that knows no value, and return how many were replaced. */
 struct hal9_redactor;
 HAL9_API struct hal9_redactor *hal9_redactor_new(void);
@@ -166,6 +166,12 @@ HAL9_API void hal9_redactor_learn_reference(struct hal9_redactor *r, const char 
 /* Any bytes; appended. */
 HAL9_API size_t hal9_redact_text(const struct hal9_redactor *r, const char *text, size_t len,
                                  struct hal9_buf *ret);
+/* Words and records of ours: as above, but that "name: words" stays as it is, as errors are told so; the lines of somebody else's output in a record (members
+ * lines, output, answer) are cleaned as any text. */
+HAL9_API size_t hal9_redact_words(const char *text, size_t len, struct hal9_buf *ret);
+HAL9_API size_t hal9_redact_record(cJSON *record);
+/* A text in place. */
+HAL9_API size_t hal9_redact_buf(struct hal9_buf *text);
 /* In place. References (file:PATH, env:NAME) are no secrets. */
 HAL9_API size_t hal9_redact_json(const struct hal9_redactor *r, cJSON *j);
 HAL9_API size_t hal9_redact_argv(const struct hal9_redactor *r, struct hal9_strv *argv);
