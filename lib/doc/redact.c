@@ -310,14 +310,15 @@ static bool is_quoted(const cJSON *j) {
 struct cleaning {
     const struct hal9_redactor *values;
     bool words;  /* of ours */
-    bool secret; /* below a secret's name */
+    bool named;  /* the value of a secret's name */
+    bool secret; /* that, or below it: there numbers only count things */
 };
 
 static size_t clean_json(struct cleaning how, cJSON *j) {
     size_t count = 0;
     const cJSON *before = NULL;
 
-    if (how.secret && (cJSON_IsString(j) || cJSON_IsNumber(j)))
+    if ((how.secret && cJSON_IsString(j)) || (how.named && cJSON_IsNumber(j)))
         return clean_secret(j);
     if (cJSON_IsString(j))
         return clean_string(how.values, j, how.words);
@@ -325,10 +326,10 @@ static size_t clean_json(struct cleaning how, cJSON *j) {
         struct cleaning within = how;
 
         within.words = how.words && !is_quoted(child);
-        within.secret = how.secret ||
-                        (child->string && redact_is_name(child->string, strlen(child->string))) ||
-                        (cJSON_IsArray(j) && is_option(before) && cJSON_IsString(child) &&
-                         child->valuestring[0] != '-');
+        within.named = (child->string && redact_is_name(child->string, strlen(child->string))) ||
+                       (cJSON_IsArray(j) && is_option(before) && cJSON_IsString(child) &&
+                        child->valuestring[0] != '-');
+        within.secret = how.secret || within.named;
         count += clean_json(within, child);
     }
     return count;

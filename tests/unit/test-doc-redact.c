@@ -126,7 +126,8 @@ static void what_was_learned(void **state) {
 static void json_and_arguments(void **state) {
     static const char text[] =
         "{\"run\":{\"exec\":[\"a\",\"--token\",\"abc\",\"--port\",\"80\",\"--password=x\"],"
-        "\"env\":{\"API_KEY\":\"file:/k\",\"DB_PASS\":\"x\"}},\"secrets\":{\"a\":[\"b\"],\"n\":12},"
+        "\"env\":{\"API_KEY\":\"file:/"
+        "k\",\"DB_PASS\":\"x\"}},\"secrets\":{\"a\":[\"b\"],\"n\":12},\"pw\":12,"
         "\"url\":\"http://a:b@c/\",\"n\":3}";
     _cleanup_json_ cJSON *j = NULL;
     _cleanup_strv_ struct hal9_strv argv = {0};
@@ -139,7 +140,7 @@ static void json_and_arguments(void **state) {
         clean,
         "{\"run\":{\"exec\":[\"a\",\"--token\",\"***\",\"--port\",\"80\",\"--password=***\"],"
         "\"env\":{\"API_KEY\":\"file:/k\",\"DB_PASS\":\"***\"}},\"secrets\":{\"a\":[\"***\"],"
-        "\"n\":0},\"url\":\"http://a:***@c/\",\"n\":3}");
+        "\"n\":12},\"pw\":0,\"url\":\"http://a:***@c/\",\"n\":3}");
     assert_int_equal(hal9_redact_json(NULL, NULL), 0);
     hal9_strv_add(&argv, "hal9");
     hal9_strv_add(&argv, "--secret");
