@@ -73,6 +73,7 @@ static void run(const struct hal9_delivery *d, int in, struct hal9_outcome *ret)
     if (r.exit == 0)
         ret->how = HAL9_OUT_SENT;
     else {
+        hal9_redact_buf(&r.err);
         _cleanup_free_ char *words = last_words(&r.err);
         ret->how = HAL9_OUT_LATER;
         ret->reason = hal9_strf("%s exits %d%s", s.argv[0], r.exit, words);

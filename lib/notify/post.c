@@ -56,8 +56,11 @@ static char *shown(const struct hal9_buf *body, const char *secret, const char *
         return hal9_strdup("");
     _cleanup_free_ char *clean =
         without_pieces(without(body->data, secret, secret ? strlen(secret) : 0), url);
-    clean[hal9_utf8_cut(clean, ANSWER_SHOWN)] = '\0';
-    return hal9_strf(": %s", clean);
+    _cleanup_buf_ struct hal9_buf words = {0};
+
+    hal9_redact_text(NULL, clean, strlen(clean), &words);
+    words.data[hal9_utf8_cut(words.data, ANSWER_SHOWN)] = '\0';
+    return hal9_strf(": %s", words.data);
 }
 
 /* libcurl's words begin with the URL. */
