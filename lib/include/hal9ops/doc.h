@@ -155,7 +155,9 @@ HAL9_API bool hal9_secret_name(const char *name);
  * Slack...), blocks of private keys, values that hal9_secret_read() has given out in this process, and those that it was told of, wherever they stand. *** stands in their place. All take NULL for a redactor
  * that knows no value, and return how many were replaced. */
 struct hal9_redactor;
+/* One that knows no value yet. */
 HAL9_API struct hal9_redactor *hal9_redactor_new(void);
+/* Wipes what it knows. */
 HAL9_API void hal9_redactor_free(struct hal9_redactor *r);
 /* A value to look for; fewer than 6 characters would be found everywhere, and are not. */
 HAL9_API void hal9_redactor_learn(struct hal9_redactor *r, const char *value);
