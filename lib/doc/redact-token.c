@@ -51,7 +51,7 @@ bool redact_is_name(const char *word, size_t len) {
         if (strcasecmp(name, more[i]) == 0)
             return true;
     /* signingKey, as some write signing_key */
-    if (len > 3 && strcmp(name + len - 3, "Key") == 0 && islower((unsigned char)name[len - 4]))
+    if (len > 3 && hal9_endswith(name, "Key") && islower((unsigned char)word[len - 4]))
         return true;
     return hal9_secret_name(name);
 }

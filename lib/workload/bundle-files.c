@@ -13,7 +13,7 @@ static char *entry_path(const char *path) {
     char *name = hal9_strf("logs/%s", path + strspn(path, "/"));
 
     for (char *p = strstr(name, ".."); p; p = strstr(p, ".."))
-        memcpy(p, "__", 2);
+        p[0] = p[1] = '_';
     return name;
 }
 

@@ -157,14 +157,15 @@ static void prune(const char *dir) {
     DIR *d = opendir(dir);
     const struct dirent *entry;
 
-    while (d && (entry = readdir(d)))
+    if (!d)
+        return;
+    while ((entry = readdir(d)))
         if (entry->d_name[0] != '.' && hal9_endswith(entry->d_name, SUFFIX))
             hal9_strv_add(&names, entry->d_name);
     hal9_strv_sort_unique(&names);
     for (size_t i = 0; i + KEPT < names.n; i++)
         unlinkat(dirfd(d), names.v[i], 0);
-    if (d)
-        closedir(d);
+    closedir(d);
 }
 
 /* services/NAME/bundles, made. Fresh. */

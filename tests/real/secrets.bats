@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # Forty secrets are planted where people put them; then everything that the tools say and keep is searched for them.
-# shellcheck disable=SC2154,SC2016 # set by the helpers; the service's shell expands it
+# shellcheck disable=SC2154,SC2016,SC2013,SC2044 # set by the helpers; the service's shell expands it
 
 load common
 load restart
@@ -55,7 +55,8 @@ write_config() {
   s 1 >"$TEST_DIR/token"
   echo "Bearer $(s 3)" >"$TEST_DIR/authorization"
   s 16 >"$TEST_DIR/hook"
-  export OPERATOR_DB="$(s 2)" OPERATOR_KEY="$(s 4)" MY_PASSWORD="$(s 37)"
+  OPERATOR_DB=$(s 2) OPERATOR_KEY=$(s 4) MY_PASSWORD=$(s 37)
+  export OPERATOR_DB OPERATOR_KEY MY_PASSWORD
   cat >"$HAL9OPS_CONFIG" <<YAML
 hal9: 1
 # password: $(s 19)
@@ -133,21 +134,21 @@ watch_arguments() {
 nothing_kept() {
   local file found
   found=$(grep -rlaF "$MARK" "$TEST_DIR/state" "$HAL9OPS_LOCK_DIR" | grep -vE '/(blobs/../[0-9a-f]{64}|services/svc/out\.log)$' || true)
-  [ -z "$found" ] || fail "kept in: $(for file in $found; do echo "$file: $(grep -oaE ".{60}$MARK[0-9]+" "$file" | head -n 3)"; done)"
+  [ -z "$found" ] || fail "kept in: $(for file in $found; do echo "$file: $(grep -oaE ".{60}${MARK}[0-9]+" "$file" | head -n 3)"; done)"
   found=$(find "$TEST_DIR/state/blobs" "$TEST_DIR/state/services" -type f ! -perm 0600)
   [ -z "$found" ] || fail "not of mode 0600: $found"
 }
 
 nothing_said() {
   local found
-  found=$(grep -raoE ".{0,60}$MARK[0-9]+" "$TEST_DIR/said" || true)
+  found=$(grep -raoE ".{0,60}${MARK}[0-9]+" "$TEST_DIR/said" || true)
   [ -z "$found" ] || fail "said: $found"
 }
 
 nothing_bundled() {
   local file found
   for file in "$TEST_DIR"/state/services/*/bundles/*.tar.gz; do
-    found=$(tar -xzOf "$file" | grep -aoE ".{0,60}$MARK[0-9]+" || true)
+    found=$(tar -xzOf "$file" | grep -aoE ".{0,60}${MARK}[0-9]+" || true)
     [ -z "$found" ] || fail "in $file: $found"
   done
 }

@@ -34,16 +34,17 @@ static const char *sort_of(const char *target) {
 static void add_fds(int dir, struct hal9_buf *ret) {
     static const char *const sorts[] = {"socket", "pipe", "anon_inode", "device", "file", "other"};
     size_t counts[HAL9_ARRAY_LEN(sorts)] = {0}, all = 0;
-    _cleanup_close_ int fd = openat(dir, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int fd = openat(dir, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
     const struct dirent *entry;
 
     hal9_buf_puts(ret, "== descriptors\n");
     if (!d) {
         hal9_buf_printf(ret, "(%s)\n", strerror(errno));
+        if (fd >= 0)
+            close(fd);
         return;
     }
-    fd = -1; /* d's now */
     while (all < FDS_MAX && (entry = readdir(d))) {
         char target[64] = "";
 
