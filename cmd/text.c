@@ -54,15 +54,24 @@ static unsigned decode(const unsigned char *p, size_t n) {
     return c;
 }
 
-/* Bytes of an escape sequence of ours: ESC [ digits ; m or K; 0: none. */
+/* Bytes of an escape sequence of ours (cli_style, and what clears a line of progress); 0: none. What stands in a foreign text hides nothing. */
 static size_t escape(const unsigned char *p, const unsigned char *end) {
-    const unsigned char *q = p + 2;
+    static const char *const ours[] = {"\033[0m",  "\033[1m",  "\033[2m",   "\033[31m",
+                                       "\033[32m", "\033[33m", "\r\033[K"};
 
-    if (end - p < 3 || p[0] != '\033' || p[1] != '[')
-        return 0;
-    while (q < end && ((*q >= '0' && *q <= '9') || *q == ';'))
-        q++;
-    return q < end && (*q == 'm' || *q == 'K') ? (size_t)(q - p) + 1 : 0;
+    for (size_t i = 0; i < HAL9_ARRAY_LEN(ours); i++) {
+        const size_t n = strlen(ours[i]);
+
+        if ((size_t)(end - p) >= n && memcmp(p, ours[i], n) == 0)
+            return n;
+    }
+    return 0;
+}
+
+/* Characters that turn the line round, end it, or can't be seen. */
+static bool misleads(unsigned c) {
+    return (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
+           (c >= 0x2060 && c <= 0x206f) || c == 0xfeff || c == 0xad;
 }
 
 /* One character, or one escape sequence: its bytes, and the columns it takes. */
@@ -118,7 +127,8 @@ static void clean(const char *text, struct hal9_buf *out) {
         const size_t esc = escape(p, end), n = esc ? esc : hal9_utf8_length(p, end);
         const unsigned c = n > 0 && !esc ? decode(p, n) : 0;
         const bool control =
-            !esc && ((c < ' ' && !strchr("\n\r\t" CLI_GLUE, (int)c)) || (c >= 0x7f && c < 0xa0));
+            !esc && ((c < ' ' && !strchr("\n\t" CLI_GLUE, (int)c)) || (c >= 0x7f && c < 0xa0) ||
+                     misleads(c));
 
         if (n == 0 || control || (c > 0x7f && !utf8))
             hal9_buf_putc(out, '?');

@@ -137,7 +137,7 @@ static void decode_part(struct hal9_decoder *d, const struct hal9_schema *s,
 }
 
 static void decode_common(struct hal9_decoder *d, const struct hal9_node *n, struct hal9_check *c) {
-    struct common m = {0};
+    struct common m = {.timeout = 5000}; /* stays where what is told is no time at all */
     const struct hal9_node *timeout = hal9_node_get(n, "timeout");
     decode_part(d, &hal9_check_common_schema, n, &m);
     if (timeout && m.timeout <= 0)

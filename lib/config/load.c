@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "hal9ops/sys.h"
 
 #define CONFIG_MAX (16u << 20)
+#define ERRORS_MAX 100
 
 static hal9_status fail(struct hal9_errors *errors, struct hal9_error *err) {
     hal9_status code = err->code;
@@ -26,8 +28,8 @@ static hal9_status trusted(const char *path, struct hal9_error *err) {
     struct stat st;
     const char *why = NULL;
 
-    if (geteuid() != 0 || stat(path, &st) < 0)
-        return HAL9_OK;
+    if (geteuid() != 0 || stat(path, &st) < 0 || !S_ISREG(st.st_mode))
+        return HAL9_OK; /* what is no file is refused when it is read, and needs no chown */
     if (st.st_uid != 0)
         why = "belongs to another user";
     else if (st.st_mode & S_IWOTH)
@@ -52,6 +54,8 @@ static hal9_status read_one(struct hal9_config *cfg, const char *path, struct ha
         hal9_file_read(path, CONFIG_MAX, &text, &err) != HAL9_OK ||
         hal9_yaml_parse(path, text.data ? text.data : "", text.len, &doc, &err) != HAL9_OK)
         return fail(errors, &err);
+    hal9_buf_free(&text);
+    text = (struct hal9_buf){0};
     *HAL9_APPEND(cfg->docs.v, cfg->docs.n, cfg->docs.cap) = doc;
     return hal9_schema_decode(&hal9_config_root_schema, hal9_doc_root(doc), ret, errors);
 }
@@ -109,6 +113,29 @@ static void read_conf_d(struct hal9_config *cfg, struct hal9_errors *errors) {
     globfree(&files);
 }
 
+static int by_place(const void *a, const void *b) {
+    const struct hal9_error *one = a, *two = b;
+    int files = one->file && two->file ? strcmp(one->file, two->file) : 0;
+
+    if (files != 0)
+        return files;
+    if (one->line != two->line)
+        return one->line < two->line ? -1 : 1;
+    return one->col != two->col ? (one->col < two->col ? -1 : 1) : 0;
+}
+
+/* What the whole told, in the order of the places; at most as many as can be read. */
+static void put_in_order(struct hal9_errors *errors, size_t first) {
+    size_t n = errors->n - first;
+
+    if (n > 1)
+        qsort(errors->v + first, n, sizeof(*errors->v), by_place);
+    while (errors->n > first + ERRORS_MAX)
+        hal9_error_clear(&errors->v[--errors->n]);
+    if (n > ERRORS_MAX)
+        hal9_config_error(errors, NULL, "there are %zu more such errors", n - ERRORS_MAX);
+}
+
 hal9_status hal9_config_load(const char *option, struct hal9_config **ret,
                              struct hal9_errors *errors) {
     struct hal9_config *cfg = hal9_alloc(sizeof(*cfg));
@@ -123,8 +150,10 @@ hal9_status hal9_config_load(const char *option, struct hal9_config **ret,
         read_one(cfg, cfg->path, cfg, errors);
         read_conf_d(cfg, errors);
         /* Names are looked at only in a file that is otherwise sound: one slip gives one error. */
-        if (errors->n == before)
+        if (errors->n == before) {
             hal9_config_check(cfg, errors);
+            put_in_order(errors, before);
+        }
     }
     if (errors->n > before) {
         hal9_config_free(cfg);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -53,8 +54,15 @@ static void cut_newline(struct scratch *s) {
 
 static hal9_status read_file(const char *path, char **ret, struct hal9_error *err) {
     _cleanup_(scratch_free) struct scratch *s = hal9_alloc(sizeof(*s));
-    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0 || read_all(fd, s) < 0)
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return hal9_error_errno(err, errno, "the secret in %s cannot be read", path);
+    /* A pipe or a terminal may never answer. */
+    if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+        return hal9_error_set(err, HAL9_E_CONFIG, "the secret in %s cannot be read: it is no file",
+                              path);
+    if (read_all(fd, s) < 0)
         return hal9_error_errno(err, errno, "the secret in %s cannot be read", path);
     const char *why = s->len > SECRET_MAX ? "is larger than 64 KiB" : NULL;
     cut_newline(s);

@@ -7,6 +7,7 @@
 #include "hal9ops/doc.h"
 
 #define HAL9_YAML_BYTES (16u << 20)
+#define HAL9_YAML_SCALAR (1u << 20)
 #define HAL9_YAML_DEPTH 100
 #define HAL9_YAML_NODES 100000
 #define HAL9_YAML_ANCHORS 1000

@@ -186,13 +186,15 @@ static hal9_status on_scalar(struct builder *b, yaml_event_t *e) {
     enum hal9_node_kind kind = HAL9_NODE_STRING;
     if (count(b, 1, e->start_mark, NULL) != HAL9_OK)
         return HAL9_E_CONFIG;
+    if (e->data.scalar.length > HAL9_YAML_SCALAR)
+        return hal9_yaml_error(b->err, b->d, e->start_mark, "a value of more than 1 MiB");
     if (strlen(text) != e->data.scalar.length)
         return hal9_yaml_error(b->err, b->d, e->start_mark, "a string with a NUL in it");
     if (scalar_kind(b, e, text, &kind) != HAL9_OK)
         return HAL9_E_CONFIG;
     struct hal9_ynode *node = new_node(b, kind, e->start_mark);
     node->n.plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-    node->n.text = text; /* libyaml's own: a copy of 16 MiB would be one too many */
+    node->n.text = text; /* libyaml's own */
     e->data.scalar.value = NULL;
     if (set_anchor(b, e->data.scalar.anchor, e->start_mark, node) != HAL9_OK)
         return HAL9_E_CONFIG;
@@ -287,9 +289,23 @@ static hal9_status check_directives(const struct hal9_doc *d, const char *data, 
     return HAL9_OK;
 }
 
+/* UTF-16 and UTF-32 by their mark, or by the NUL beside the first letter. */
+static bool wide(const char *data, size_t len) {
+    static const char marks[][2] = {{'\xff', '\xfe'}, {'\xfe', '\xff'}};
+    for (size_t i = 0; i < HAL9_ARRAY_LEN(marks); i++)
+        if (len >= 2 && memcmp(data, marks[i], 2) == 0)
+            return true;
+    return len >= 2 && (!data[0] != !data[1]);
+}
+
 static hal9_status precheck(const struct hal9_doc *d, const char *data, size_t len,
                             struct hal9_error *err) {
     yaml_mark_t at = {0};
+    if (wide(data, len)) {
+        hal9_yaml_error(err, d, at, "this is UTF-16 or UTF-32; the file must be UTF-8");
+        hal9_error_hint(err, "iconv -f UTF-16 -t UTF-8 makes it so");
+        return HAL9_E_CONFIG;
+    }
     if (len > HAL9_YAML_BYTES)
         return hal9_yaml_error(err, d, at, "the file is larger than 16 MiB");
     const char *nul = len > 0 ? memchr(data, '\0', len) : NULL;
@@ -308,6 +324,11 @@ hal9_status hal9_yaml_parse(const char *name, const void *data, size_t len, stru
     struct builder b = {.d = d, .err = err};
     yaml_parser_t parser;
     d->name = hal9_strdup(name);
+    /* libyaml would count the mark as a column of the first line. */
+    if (len >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0) {
+        data = (const char *)data + 3;
+        len -= 3;
+    }
     hal9_status code = precheck(d, data, len, err);
     if (code == HAL9_OK) {
         yaml_parser_initialize(

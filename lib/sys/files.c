@@ -21,18 +21,42 @@ static int read_some(int fd, size_t max, struct hal9_buf *ret) {
     return 0;
 }
 
+/* Pipes, terminals and devices may never answer, or never end: they are refused before they are read. */
+static hal9_status regular(int fd, const char *path, struct stat *ret, struct hal9_error *err) {
+    if (fstat(fd, ret) < 0)
+        return hal9_error_errno(err, errno, "cannot look at %s", path);
+    if (S_ISREG(ret->st_mode))
+        return HAL9_OK;
+    hal9_error_set(err, HAL9_E_IO, "%s is %s, not a file", path,
+                   S_ISDIR(ret->st_mode)    ? "a directory"
+                   : S_ISFIFO(ret->st_mode) ? "a pipe"
+                                            : "a device");
+    return HAL9_E_IO;
+}
+
 hal9_status hal9_file_read(const char *path, size_t max, struct hal9_buf *ret,
                            struct hal9_error *err) {
-    _cleanup_close_ int fd = HAL9_RETRY(open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY));
+    /* O_NONBLOCK: a pipe that nobody writes to would hold the open for ever. */
+    _cleanup_close_ int fd = HAL9_RETRY(open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+    struct stat st;
     if (fd < 0)
         return hal9_error_errno(err, errno, "cannot open %s", path);
-    _cleanup_buf_ struct hal9_buf content = {0};
-    if (read_some(fd, max, &content) < 0)
-        return hal9_error_errno(err, errno, "cannot read %s", path);
-    if (content.len > max)
-        return hal9_error_set(err, HAL9_E_LIMIT, "%s is larger than %zu bytes", path, max);
-    hal9_buf_add(ret, content.data, content.len);
-    return HAL9_OK;
+    hal9_status code = regular(fd, path, &st, err);
+    if (code != HAL9_OK)
+        return code;
+    size_t before = ret->len;
+    bool large = st.st_size > 0 && (uint64_t)st.st_size > max;
+    if (!large && read_some(fd, before + max, ret) < 0) {
+        code = hal9_error_errno(err, errno, "cannot read %s", path);
+    } else if (large || ret->len - before > max) {
+        _cleanup_free_ char *size = hal9_size_text(max);
+        code = hal9_error_set(err, HAL9_E_LIMIT, "%s is larger than %s", path, size);
+    }
+    if (code != HAL9_OK && ret->data) {
+        ret->len = before;
+        ret->data[before] = '\0';
+    }
+    return code;
 }
 
 /* Where the last n lines of the text begin; a part of a line at the front is left out where that

@@ -114,7 +114,11 @@ static void what_is_typed_stays_whole(void **state) {
 static void nothing_talks_to_the_terminal(void **state) {
     (void)state;
     check_fit("a\001b\033]0;title\007c\n", 0, "a?b?]0;title?c\n");
-    check_fit("\033[2Jgone\033[1;31mred\033[K\n", 0, "?[2Jgone\033[1;31mred\033[K\n");
+    check_fit("\033[2Jgone\033[31mred\033[0m\n", 0, "?[2Jgone\033[31mred\033[0m\n");
+    check_fit("hidden \033[8mwords\033[K \033[1;31mred\n", 0, "hidden ?[8mwords?[K ?[1;31mred\n");
+    check_fit("failing\rhealthy\n", 0, "failing?healthy\n");
+    check_fit("\r\033[Kprogress", 0, "\r\033[Kprogress");
+    check_fit("turned \xe2\x80\xae round\n", 0, "turned ? round\n");
     check_fit("c1 \xc2\x9b"
               "31m\n",
               0, "c1 ?31m\n");

@@ -117,6 +117,9 @@ static void documents(void **state) {
     says("\xef\xbb\xbf"
          "a: 1\n",
          "{\"a\":1}");
+    says("\xef\xbb\xbf"
+         "a: 1\r\nb:\r\n  c: 2\r\n",
+         "{\"a\":1,\"b\":{\"c\":2}}");
     says("a: 1\r\nb:\r\n  - x\r\n", "{\"a\":1,\"b\":[\"x\"]}");
     says("{\"a\": [1, true, null, \"x\\u00e4\", {}], \"b\": {\"c\": 1.5}}",
          "{\"a\":[1,true,null,\"x\xc3\xa4\",{}],\"b\":{\"c\":1.5}}");
@@ -263,11 +266,12 @@ static const struct hostile hostiles[] = {
     {"a comment of 16 MiB", "a: 1 # ", "x", "\n", 15 * MIB, NULL, 0},
     {"16 MiB of newlines", "a: 1", "\n", "", 15 * MIB, NULL, 0},
     {"16 MiB of blanks", "a: 1", " ", "\n", 15 * MIB, NULL, 0},
-    {"one word of 16 MiB", "a: ", "x", "\n", 15 * MIB, NULL, 0},
-    {"one string of 16 MiB", "a: \"", "x", "\"\n", 15 * MIB, NULL, 0},
+    {"one word of 16 MiB", "a: ", "x", "\n", 15 * MIB, "a value of more than 1 MiB", 1},
+    {"one string of 16 MiB", "a: \"", "x", "\"\n", 15 * MIB, "a value of more than 1 MiB", 1},
+    {"a word of 1 MiB", "a: ", "x", "\n", MIB, NULL, 0},
     {"an open string", "a: \"", "x", "", 15 * MIB, "never closed", 1},
-    {"folded lines", "a: \"", "\n", "\"\n", 15 * MIB, NULL, 0},
-    {"a long key", "", "x", ": 1\n", 4 * MIB, "a colon where no key", 1},
+    {"folded lines", "a: \"", "\n", "\"\n", 15 * MIB, "a value of more than 1 MiB", 1},
+    {"a long key", "", "x", ": 1\n", 4 * MIB, "a value of more than 1 MiB", 1},
     {"a long anchor", "a: &", "x", " 1\n", 15 * MIB, NULL, 0},
     {"a long tag", "a: !", "x", " 1\n", 4 * MIB, "not known here", 1},
     {"documents", "", "---\n", "", 4 * MIB, "a second document", 2},

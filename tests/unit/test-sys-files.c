@@ -69,11 +69,30 @@ static void reads_with_a_cap(void **state) {
     assert_says(err, path);
     assert_int_equal(hal9_file_read(dir, 10, &got, &err), HAL9_E_IO);
     _cleanup_buf_ struct hal9_buf none = {0};
-    assert_ok(hal9_file_read("/dev/null", 0, &none, NULL));
+    assert_ok(hal9_file_write(path, "", 0, 0600, NULL));
+    assert_ok(hal9_file_read(path, 0, &none, NULL));
     assert_int_equal(none.len, 0);
+    unlink(path);
     assert_ok(
         hal9_file_read("/proc/self/status", 1 << 20, &none, NULL)); /* its size is told as 0 */
     assert_true(none.len > 100);
+}
+
+/* A pipe without a writer, a device without an end: refused before anything waits for them. */
+static void what_is_no_file_is_refused(void **state) {
+    (void)state;
+    _cleanup_free_ char *fifo = in_dir("fifo");
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    const char *const paths[] = {fifo, "/dev/zero", "/dev/null", dir};
+    for (size_t i = 0; i < HAL9_ARRAY_LEN(paths); i++) {
+        _cleanup_buf_ struct hal9_buf got = {0};
+        _cleanup_error_ struct hal9_error err = {0};
+        hal9_buf_puts(&got, "kept");
+        assert_int_equal(hal9_file_read(paths[i], 10, &got, &err), HAL9_E_IO);
+        assert_says(err, "not a file");
+        assert_string_equal(got.data, "kept");
+    }
+    unlink(fifo);
 }
 
 static void writes_whole_with_its_mode(void **state) {
@@ -345,6 +364,7 @@ static void users(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_with_a_cap),
+        cmocka_unit_test(what_is_no_file_is_refused),
         cmocka_unit_test(writes_whole_with_its_mode),
         cmocka_unit_test(a_failed_write_leaves_the_old),
         cmocka_unit_test(a_killed_write_is_never_half),
