@@ -56,7 +56,7 @@ static unsigned decode(const unsigned char *p, size_t n) {
 
 /* Bytes of an escape sequence of ours (cli_style, and what clears a line of progress); 0: none. What stands in a foreign text hides nothing. */
 static size_t escape(const unsigned char *p, const unsigned char *end) {
-    static const char *const ours[] = {"\033[0m",  "\033[1m",  "\033[2m",   "\033[31m",
+    static const char *const ours[] = {"\033[0m",  "\033[1m",  "\033[2m", "\033[31m",
                                        "\033[32m", "\033[33m", "\r\033[K"};
 
     for (size_t i = 0; i < HAL9_ARRAY_LEN(ours); i++) {
@@ -126,9 +126,8 @@ static void clean(const char *text, struct hal9_buf *out) {
     while (p < end) {
         const size_t esc = escape(p, end), n = esc ? esc : hal9_utf8_length(p, end);
         const unsigned c = n > 0 && !esc ? decode(p, n) : 0;
-        const bool control =
-            !esc && ((c < ' ' && !strchr("\n\t" CLI_GLUE, (int)c)) || (c >= 0x7f && c < 0xa0) ||
-                     misleads(c));
+        const bool control = !esc && ((c < ' ' && !strchr("\n\t" CLI_GLUE, (int)c)) ||
+                                      (c >= 0x7f && c < 0xa0) || misleads(c));
 
         if (n == 0 || control || (c > 0x7f && !utf8))
             hal9_buf_putc(out, '?');

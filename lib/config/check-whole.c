@@ -45,10 +45,8 @@ static const char *nearest(const struct hal9_list *l, const char *word) {
     return hal9_suggest(word, names, l->n);
 }
 
-static void need(struct hal9_errors *errors, const struct hal9_list *l, const char *what,
-                 const char *name, const struct hal9_node *at) {
-    if (!name || has_name(l, name))
-        return;
+static void missing(struct hal9_errors *errors, const struct hal9_list *l, const char *what,
+                    const char *name, const struct hal9_node *at) {
     /* After so many nobody reads them all, and the nearest of thousands takes its time. */
     const char *near = errors->n < 100 && l->n < 2000 ? nearest(l, name) : NULL;
 
@@ -56,6 +54,12 @@ static void need(struct hal9_errors *errors, const struct hal9_list *l, const ch
         hal9_config_error(errors, at, "no %s '%s'; did you mean '%s'?", what, name, near);
     else
         hal9_config_error(errors, at, "no %s '%s' in this configuration", what, name);
+}
+
+static void need(struct hal9_errors *errors, const struct hal9_list *l, const char *what,
+                 const char *name, const struct hal9_node *at) {
+    if (name && !has_name(l, name))
+        missing(errors, l, what, name, at);
 }
 
 /* The services by name: a file of some thousands is read as fast as one of ten. */
@@ -103,8 +107,8 @@ static void check_names(const struct hal9_config *c, const struct by_name *all,
                               s->name);
         for (size_t k = 0; k < s->depends.n; k++)
             if (place_of(all, s->depends.v[k]) == all->n)
-                need(errors, &c->services, "service", s->depends.v[k],
-                     element(s->node, "depends", k));
+                missing(errors, &c->services, "service", s->depends.v[k],
+                        element(s->node, "depends", k));
         if (s->drain)
             need(errors, &c->balancers, "balancer", s->drain->balancer,
                  element(hal9_node_get(s->node, "drain"), "balancer", 0));
@@ -150,6 +154,18 @@ static bool walk(const struct by_name *all, const struct hal9_service *s, char *
     return true;
 }
 
+/* The way round; of a long one its two ends. */
+static char *circle_text(const struct hal9_strv *path) {
+    _cleanup_strv_ struct hal9_strv shown = {0};
+
+    for (size_t i = 0; i < path->n; i++)
+        if (path->n <= 12 || i < 6 || i >= path->n - 5)
+            hal9_strv_add(&shown, path->v[i]);
+        else if (i == 6)
+            hal9_strv_add(&shown, "...");
+    return hal9_strv_join(&shown, " -> ");
+}
+
 static void check_cycles(const struct hal9_config *c, const struct by_name *all,
                          struct hal9_errors *errors) {
     _cleanup_free_ char *mark = hal9_alloc(c->services.n + 1);
@@ -160,7 +176,7 @@ static void check_cycles(const struct hal9_config *c, const struct by_name *all,
 
         if (walk(all, s, mark, &path))
             continue;
-        _cleanup_free_ char *text = hal9_strv_join(&path, " -> ");
+        _cleanup_free_ char *text = circle_text(&path);
 
         hal9_config_error(errors, element(s->node, "depends", 0),
                           "services depend on each other in a circle: %s", text);

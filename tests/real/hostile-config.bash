@@ -30,7 +30,7 @@ hostile() {
   aliases) { echo 'hal9: 1' && alias_bomb; } ;;
   brackets) printf 'hal9: 1\nservices: ' && repeat '[' 10000 ;;
   braces) printf 'hal9: 1\nservices: ' && repeat '{a: ' 100000 ;;
-  indents) echo 'hal9: 1' && awk 'BEGIN { for (i = 0; i < 10000; i++) printf "%*sa:\n", i, "" }' ;;
+  indents) echo 'hal9: 1' && awk 'BEGIN { for (i = 0; i < 5000; i++) printf "%*sa:\n", i, "" }' ;;
   a-list) printf 'hal9: 1\nservices:\n' && repeat $'- a\n' 1000000 ;;
   a-word) printf 'hal9: ' && repeat xxxxxxxxxxxxxxxx 1000000 ;;
   a-string) printf 'hal9: 1\nservices: {a: {run: {exec: ["' && repeat xxxxxxxxxxxxxxxx 960000 && echo '"]}}}' ;;
@@ -50,7 +50,7 @@ hostile() {
   esac
 }
 
-declare -A hostile_words=(
+declare -gA hostile_words=(
   [sparse]=' is larger than 16.0 MiB'
   [aliases]=':6:38: with the alias *a3 the document grows beyond 100000 values'
   [brackets]=':2:110: more than 100 levels'
@@ -61,15 +61,15 @@ declare -A hostile_words=(
   [a-string]=':2:29: a value of more than 1 MiB'
   [a-key]=":2:1: 'xxxx"
   [wrong-keys]=":3:8: 'cheks' is not a key of a service; did you mean 'checks'?"
-  [wrong-names]=':3:17: no service '
+  [wrong-names]=':3:18: no service '
   [wrong-ports]=":4:14: port 8080 is s0's already"
-  [a-circle]=':3:17: services depend on each other in a circle: s0 -> s1 -> s2'
+  [a-circle]=':3:18: services depend on each other in a circle: s0 -> s1 -> s2 -> s3 -> s4 -> s5 -> ... -> s14997'
   [nul]=':2:9: a NUL byte'
   [utf-16le]=':1:1: this is UTF-16 or UTF-32; the file must be UTF-8'
   [utf-16be]=':1:1: this is UTF-16 or UTF-32; the file must be UTF-8'
   [utf-16-unmarked]=':1:1: this is UTF-16 or UTF-32; the file must be UTF-8'
-  [latin-1]=':2:15: bytes that are not UTF-8'
+  [latin-1]=':2:16: bytes that are not UTF-8'
   [tab]=':3:1: a tab where blanks must stand'
   [second]=':2:1: a second document begins here'
-  [random]=':2:'
+  [random]=':'
 )

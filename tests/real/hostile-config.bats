@@ -28,6 +28,7 @@ taken() { # hal9.yaml on stdin parses
 }
 
 @test "bombs, depth, length, bytes that are no text: each with its place" {
+  [ "${#hostile_words[@]}" -ge 20 ]
   for name in "${!hostile_words[@]}"; do
     hostile "$name" "$name.yaml" >>"$name.yaml"
     refused "$name.yaml" "$name.yaml${hostile_words[$name]}"

@@ -280,7 +280,7 @@ static const struct hostile hostiles[] = {
     {"tags of one line", "", "!a ", "", 4 * MIB, "", 1},
     {"anchors", "", "- &a 1\n", "", 4 * MIB, "more than 100000 values", 0},
     {"aliases", "- &a 1\n", "- *a\n", "", 4 * MIB, "with the alias *a the document grows", 0},
-    {"colons", "a", ":", "", 4 * MIB, "a colon where no key", 1},
+    {"colons", "a", ":", "", 4 * MIB, "a value of more than 1 MiB", 1},
     {"commas", "[", ",", "]", 4 * MIB, "a value is missing", 1},
     {"undefined aliases", "", "- *a\n", "", 4 * MIB, "has no anchor", 1},
     {"larger than 16 MiB", "a: ", "x", "\n", 16 * MIB, "larger than 16 MiB", 1},
