@@ -93,7 +93,7 @@ static cJSON *field_form(const struct hal9_field *f, unsigned level) {
     case HAL9_T_CHOICE:
         return choice_form(f->choices);
     case HAL9_T_STRV:
-        return one_or_list(parsed(text_form));
+        return one_or_list(f->choices ? choice_form(f->choices) : parsed(text_form));
     case HAL9_T_MAP:
     case HAL9_T_PTR:
         return object_form(f->sub, level);

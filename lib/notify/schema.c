@@ -41,6 +41,9 @@ static const struct hal9_schema webhook_schema = {
     .doc = "a JSON record by POST",
 };
 
+static const char *const events[] = {"failing",   "degraded",  "unknown",
+                                     "recovered", "operation", NULL};
+
 static const struct hal9_field fields[] = {
     {.key = "name",
      .type = HAL9_T_STRING,
@@ -63,23 +66,23 @@ static const struct hal9_field fields[] = {
     {.key = "on",
      .type = HAL9_T_STRV,
      .offset = AT(on),
+     .choices = events,
      .doc = "failing, degraded, unknown, recovered, operation; default: failing and recovered"},
     {0},
 };
 
 static void check_events(struct hal9_decoder *d, const struct hal9_node *n,
                          const struct hal9_notify_spec *s) {
-    static const char *const events[] = {"failing", "degraded", "unknown", "recovered",
-                                         "operation"};
+    const size_t n_events = sizeof(events) / sizeof(events[0]) - 1;
 
     for (size_t i = 0; i < s->on.n; i++) {
         bool known = false;
 
-        for (size_t k = 0; k < sizeof(events) / sizeof(events[0]); k++)
+        for (size_t k = 0; k < n_events; k++)
             known |= hal9_streq(s->on.v[i], events[k]);
         if (known)
             continue;
-        const char *near = hal9_suggest(s->on.v[i], events, sizeof(events) / sizeof(events[0]));
+        const char *near = hal9_suggest(s->on.v[i], events, n_events);
 
         hal9_decoder_error(d, hal9_node_get(n, "on"), "'%s' is nothing to be told of%s%s%s",
                            s->on.v[i], near ? "; did you mean '" : "", near ? near : "",

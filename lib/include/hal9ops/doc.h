@@ -100,7 +100,7 @@ struct hal9_field {
     const char *dflt;              /* decoded as if written, or NULL: zero */
     const char *doc;               /* one line for hal9.yaml(5) and the JSON Schema */
     const struct hal9_schema *sub; /* MAP, PTR, LIST, DICT */
-    const char *const *choices;    /* CHOICE, NULL-terminated */
+    const char *const *choices;    /* CHOICE, NULL-terminated; of STRV only for the JSON Schema */
     double min, max;               /* INT, NUMBER when max > min */
     /* CUSTOM */
     void (*decode)(struct hal9_decoder *d, const struct hal9_node *n, const struct hal9_field *f,
