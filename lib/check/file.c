@@ -1,11 +1,15 @@
 /* The file check: its age, its size, its content. */
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "check/compare.h"
 #include "check/drivers.h"
+#include "check/kid.h"
 #include "check/runner.h"
 #include "hal9ops/sys.h"
 
@@ -58,10 +62,6 @@ static char *default_name(const void *params) {
     return hal9_strf("file %s", p->path ? p->path : "");
 }
 
-static void start(struct hal9_check_run *r) {
-    hal9_check_look(r, HAL9_TCP, 0);
-}
-
 static int64_t age_ms(const struct stat *st) {
     return hal9_now_ms() - ((int64_t)st->st_mtim.tv_sec * 1000 + st->st_mtim.tv_nsec / 1000000);
 }
@@ -92,39 +92,97 @@ static bool is_in(const char *want, const struct hal9_buf *content) {
     return memmem(bytes, content->len, want, strlen(want)) != NULL;
 }
 
-static void judge_content(struct hal9_check_run *r, const struct params *p) {
+/* What the child finds out: whoever looks at a file of a mount whose server hangs may wait for ever. */
+struct answer {
+    enum hal9_check_state state;
+    int64_t bytes, age_ms; /* bytes < 0: not known */
+    char reason[512];
+};
+
+HAL9_PRINTF(3, 4)
+static void conclude(struct answer *a, enum hal9_check_state state, const char *fmt, ...) {
+    va_list ap;
+    a->state = state;
+    va_start(ap, fmt);
+    vsnprintf(a->reason, sizeof(a->reason), fmt, ap);
+    va_end(ap);
+}
+
+static void judge_content(const struct params *p, struct answer *a) {
     _cleanup_buf_ struct hal9_buf content = {0};
     _cleanup_error_ struct hal9_error err = {0};
     if (hal9_file_read(p->path, MAX_CONTENT, &content, &err) != HAL9_OK)
-        hal9_check_done(r, HAL9_CHECK_UNKNOWN, NULL, "%s", err.message);
+        conclude(a, HAL9_CHECK_UNKNOWN, "%s", err.message);
     else if (is_in(p->contains, &content))
-        hal9_check_done(r, HAL9_CHECK_PASS, NULL, "it contains '%s'", p->contains);
+        conclude(a, HAL9_CHECK_PASS, "it contains '%.200s'", p->contains);
     else
-        hal9_check_done(r, HAL9_CHECK_FAIL, HAL9_CAUSE_RESOURCE, "%s does not contain '%s'",
-                        p->path, p->contains);
+        conclude(a, HAL9_CHECK_FAIL, "%s does not contain '%.200s'", p->path, p->contains);
 }
 
-static void look(struct hal9_check_run *r, struct hal9_look *l) {
-    const struct params *p = r->check->params;
+static void look(const struct params *p, struct answer *a) {
     struct stat st;
-    (void)l;
     if (stat(p->path, &st) != 0) {
         const bool gone = errno == ENOENT || errno == ENOTDIR;
-        hal9_check_done(r, gone ? HAL9_CHECK_FAIL : HAL9_CHECK_UNKNOWN, HAL9_CAUSE_RESOURCE,
-                        "%s: %s", p->path, strerror(errno));
+        conclude(a, gone ? HAL9_CHECK_FAIL : HAL9_CHECK_UNKNOWN, "%s: %s", p->path,
+                 strerror(errno));
         return;
     }
-    const int64_t age = age_ms(&st);
-    _cleanup_free_ char *old = hal9_span_text(age > 0 ? age : 0);
+    a->bytes = (int64_t)st.st_size;
+    a->age_ms = age_ms(&st);
+    _cleanup_free_ char *old = hal9_span_text(a->age_ms > 0 ? a->age_ms : 0);
     _cleanup_free_ char *wrong = judge_facts(p, &st);
-    hal9_check_value(r, "bytes", "%lld", (long long)st.st_size);
-    hal9_json_add_int(hal9_check_evidence(r), "age_ms", age);
     if (wrong)
-        hal9_check_done(r, HAL9_CHECK_FAIL, HAL9_CAUSE_RESOURCE, "%s", wrong);
+        conclude(a, HAL9_CHECK_FAIL, "%s", wrong);
     else if (p->contains)
-        judge_content(r, p);
+        judge_content(p, a);
     else
-        hal9_check_done(r, HAL9_CHECK_PASS, NULL, "%lld bytes, %s old", (long long)st.st_size, old);
+        conclude(a, HAL9_CHECK_PASS, "%lld bytes, %s old", (long long)a->bytes, old);
+}
+
+static void ask(const void *params, int fd) {
+    struct answer a = {.bytes = -1};
+    look(params, &a);
+    (void)send(fd, &a, sizeof(a), MSG_NOSIGNAL);
+}
+
+static void on_done(void *data, const struct hal9_kid_result *result) {
+    struct hal9_check_run *r = data;
+    struct answer a;
+    r->own = NULL;
+    if (result->out[0].len != sizeof(a)) {
+        hal9_check_done(r, HAL9_CHECK_UNKNOWN, NULL,
+                        "the child that looked ended without an answer");
+        return;
+    }
+    memcpy(&a, result->out[0].data, sizeof(a));
+    if (a.bytes >= 0) {
+        hal9_check_value(r, "bytes", "%lld", (long long)a.bytes);
+        hal9_json_add_int(hal9_check_evidence(r), "age_ms", a.age_ms);
+    }
+    hal9_check_done(r, a.state, a.state == HAL9_CHECK_FAIL ? HAL9_CAUSE_RESOURCE : NULL, "%s",
+                    a.reason);
+}
+
+static void start(struct hal9_check_run *r) {
+    _cleanup_error_ struct hal9_error err = {0};
+    struct hal9_child child = HAL9_CHILD_INIT;
+    int fd = -1;
+    if (hal9_spawn_call(ask, r->check->params, &child, &fd, &err) != HAL9_OK)
+        hal9_check_done(r, HAL9_CHECK_UNKNOWN, NULL, "%s", err.message);
+    else
+        r->own = hal9_kid_watch(r->loop, &child, fd, -1, sizeof(struct answer), on_done, r);
+}
+
+static void cancel(struct hal9_check_run *r) {
+    hal9_kid_kill(HAL9_TAKE_PTR(r->own));
+}
+
+static void on_timeout(struct hal9_check_run *r) {
+    const struct params *p = r->check->params;
+    _cleanup_free_ char *span = hal9_span_text(r->check->timeout_ms);
+    cancel(r);
+    hal9_check_done(r, HAL9_CHECK_FAIL, HAL9_CAUSE_RESOURCE,
+                    "%s gave no answer within %s: does its server hang?", p->path, span);
 }
 
 const struct hal9_check_driver hal9_check_file_driver = {
@@ -134,5 +192,6 @@ const struct hal9_check_driver hal9_check_file_driver = {
     .schema = &schema,
     .name = default_name,
     .start = start,
-    .look = look,
+    .cancel = cancel,
+    .timeout = on_timeout,
 };

@@ -1,10 +1,13 @@
 /* The process check: so many processes must run. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/cleanup.h"
 #include "check/compare.h"
 #include "check/drivers.h"
+#include "check/kid.h"
 #include "check/look.h"
 #include "check/runner.h"
 
@@ -101,23 +104,53 @@ static int visit(const struct hal9_proc *p, void *data) {
     return 0;
 }
 
-/* False when the file tells no pid: then nothing of the kind runs, for the reason in *ret_why. */
-static bool read_pidfile(const char *path, pid_t *ret, char **ret_why) {
+/* What the child reads from a pid file, which may lie on a mount whose server hangs. */
+struct told {
+    pid_t pid;     /* 0: none, for the reason why */
+    char why[256]; /* for HAL9_CAUSE_NOT_RUNNING */
+};
+
+static void read_pidfile(const void *params, int fd) {
+    const char *path = ((const struct params *)params)->which.pidfile;
     _cleanup_buf_ struct hal9_buf text = {0};
     _cleanup_error_ struct hal9_error err = {0};
+    struct told t = {0};
     int64_t pid;
     if (hal9_file_read(path, 64, &text, &err) != HAL9_OK) {
-        *ret_why = hal9_strdup(err.message);
-        return false;
+        snprintf(t.why, sizeof(t.why), "%s", err.message);
+    } else {
+        char *number = text.data ? text.data : (char[]){""};
+        number[strcspn(number, " \t\r\n")] = '\0';
+        if (hal9_parse_int(number, 1, INT32_MAX, &pid, NULL) == HAL9_OK)
+            t.pid = (pid_t)pid;
+        else
+            snprintf(t.why, sizeof(t.why), "%s holds no pid", path);
     }
-    char *number = text.data ? text.data : (char[]){""};
-    number[strcspn(number, " \t\r\n")] = '\0';
-    if (hal9_parse_int(number, 1, INT32_MAX, &pid, NULL) != HAL9_OK) {
-        *ret_why = hal9_strf("%s holds no pid", path);
-        return false;
-    }
-    *ret = (pid_t)pid;
-    return true;
+    (void)send(fd, &t, sizeof(t), MSG_NOSIGNAL);
+}
+
+/* What a check with a pid file has on its way: the child that reads it, then what it told. */
+struct reading {
+    struct hal9_kid *kid;
+    struct told told;
+};
+
+static void drop_reading(struct hal9_check_run *r) {
+    struct reading *g = HAL9_TAKE_PTR(r->own);
+    if (g && g->kid)
+        hal9_kid_kill(g->kid);
+    free(g);
+}
+
+static void on_pidfile(void *data, const struct hal9_kid_result *result) {
+    struct hal9_check_run *r = data;
+    struct reading *g = r->own;
+    g->kid = NULL;
+    if (result->out[0].len == sizeof(g->told))
+        memcpy(&g->told, result->out[0].data, sizeof(g->told));
+    else
+        snprintf(g->told.why, sizeof(g->told.why), "the pid file could not be read");
+    hal9_check_look(r, HAL9_TCP, 0);
 }
 
 static void tell(struct hal9_check_run *r, struct search *s) {
@@ -145,15 +178,18 @@ static void tell(struct hal9_check_run *r, struct search *s) {
 
 static void look(struct hal9_check_run *r, struct hal9_look *l) {
     const struct params *p = r->check->params;
+    const struct reading *g = r->own;
     _cleanup_error_ struct hal9_error err = {0};
-    _cleanup_free_ char *why = NULL;
     struct search s = {.which = &p->which,
                        .identity = {.exe = p->which.exe, .unit = p->which.unit}};
     (void)l;
-    if (p->which.pidfile && !read_pidfile(p->which.pidfile, &s.pid, &why)) {
-        hal9_check_done(r, HAL9_CHECK_FAIL, HAL9_CAUSE_NOT_RUNNING, "%s", why);
+    if (g && g->told.pid == 0) {
+        hal9_check_done(r, HAL9_CHECK_FAIL, HAL9_CAUSE_NOT_RUNNING, "%s", g->told.why);
+        drop_reading(r);
         return;
     }
+    s.pid = g ? g->told.pid : 0;
+    drop_reading(r);
     if (hal9_proc_each(HAL9_PROC_ALL & ~HAL9_PROC_CWD, visit, &s, &err) != HAL9_OK)
         hal9_check_done(r, HAL9_CHECK_UNKNOWN, NULL, "%s", err.message);
     else
@@ -163,7 +199,33 @@ static void look(struct hal9_check_run *r, struct hal9_look *l) {
 }
 
 static void start(struct hal9_check_run *r) {
-    hal9_check_look(r, HAL9_TCP, 0);
+    const struct params *p = r->check->params;
+    _cleanup_error_ struct hal9_error err = {0};
+    struct hal9_child child = HAL9_CHILD_INIT;
+    int fd = -1;
+    if (!p->which.pidfile) {
+        hal9_check_look(r, HAL9_TCP, 0);
+        return;
+    }
+    if (hal9_spawn_call(read_pidfile, p, &child, &fd, &err) != HAL9_OK) {
+        hal9_check_done(r, HAL9_CHECK_UNKNOWN, NULL, "%s", err.message);
+        return;
+    }
+    struct reading *g = hal9_alloc(sizeof(*g));
+    r->own = g;
+    g->kid = hal9_kid_watch(r->loop, &child, fd, -1, sizeof(struct told), on_pidfile, r);
+}
+
+static void on_timeout(struct hal9_check_run *r) {
+    const struct params *p = r->check->params;
+    const struct reading *g = r->own;
+    _cleanup_free_ char *span = hal9_span_text(r->check->timeout_ms);
+    const bool reads = g && g->kid;
+    drop_reading(r);
+    hal9_check_done(r, HAL9_CHECK_FAIL, reads ? HAL9_CAUSE_NOT_RUNNING : HAL9_CAUSE_FAILED,
+                    reads ? "%s gave no answer within %s: does its server hang?"
+                          : "the search for %s did not end within %s",
+                    reads ? p->which.pidfile : word_of(&p->which), span);
 }
 
 const struct hal9_check_driver hal9_check_process_driver = {
@@ -172,5 +234,7 @@ const struct hal9_check_driver hal9_check_process_driver = {
     .schema = &schema,
     .name = default_name,
     .start = start,
+    .cancel = drop_reading,
+    .timeout = on_timeout,
     .look = look,
 };

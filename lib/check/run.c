@@ -63,7 +63,7 @@ void hal9_check_done(struct hal9_check_run *r, enum hal9_check_state s, const ch
 
 static void release(struct hal9_check_item *item) {
     const struct hal9_check_driver *d = item->run.check->driver;
-    if (d->cancel && item->stage == HAL9_ITEM_RUNNING)
+    if (d->cancel && (item->stage == HAL9_ITEM_RUNNING || item->stage == HAL9_ITEM_WAITING))
         d->cancel(&item->run);
 }
 
