@@ -58,6 +58,22 @@ static char *words_of(const struct hal9_kid_result *k) {
     return hal9_buf_take(&clean);
 }
 
+/* "DISK CRITICAL - ..." and exit 0: its exit status was lost on the way, as in a pipe of a shell. */
+static bool contradicts(const char *words) {
+    static const char *const bad[] = {"WARNING", "CRITICAL", "UNKNOWN"};
+    const size_t first = strspn(words, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789");
+    const char *second = words[first] == ' ' ? words + first + 1 : words;
+    for (size_t i = 0; i < HAL9_ARRAY_LEN(bad); i++)
+        for (int k = 0; k < 2; k++) {
+            const char *at = k ? second : words;
+            const size_t n = strlen(bad[i]);
+            if (hal9_startswith(at, bad[i]) &&
+                (at[n] == '\0' || at[n] == ':' || hal9_startswith(at + n, " -") || at[n] == '-'))
+                return true;
+        }
+    return false;
+}
+
 static void on_done(void *data, const struct hal9_kid_result *k) {
     struct hal9_check_run *r = data;
     _cleanup_free_ char *words = words_of(k);
@@ -69,7 +85,9 @@ static void on_done(void *data, const struct hal9_kid_result *k) {
                               : hal9_strf("exit %d", k->exit);
     }
     hal9_json_add_str(hal9_check_evidence(r), "answer", words);
-    if (k->exit == 0)
+    if (k->exit == 0 && contradicts(words))
+        hal9_check_done(r, HAL9_CHECK_UNKNOWN, NULL, "it says '%s', but its exit is 0", words);
+    else if (k->exit == 0)
         hal9_check_done(r, HAL9_CHECK_PASS, NULL, "%s", words);
     else if (k->exit == 1 || k->exit == 2)
         hal9_check_done(r, HAL9_CHECK_FAIL, HAL9_CAUSE_FAILED, "%s", words);

@@ -12,7 +12,7 @@ struct params {
     char *path;
     struct hal9_limit free;
     double inodes;
-    bool read_only;
+    bool read_only, mounted, told_mounted;
 };
 #define AT(member) offsetof(struct params, member)
 static const struct hal9_field fields[] = {
@@ -37,12 +37,18 @@ static const struct hal9_field fields[] = {
      .type = HAL9_T_BOOL,
      .offset = AT(read_only),
      .doc = "true: it is meant to be read-only; else that is a failure"},
+    {.key = "mounted",
+     .type = HAL9_T_BOOL,
+     .offset = AT(mounted),
+     .doc =
+         "true: something must be mounted at the path itself; the default where fstab(5) has it"},
     {0},
 };
 
 static void finish(struct hal9_decoder *d, const struct hal9_node *n, void *object) {
     struct params *p = object;
     const struct hal9_node *path = hal9_node_get(n, "disk");
+    p->told_mounted = hal9_node_get(n, "mounted");
     if (p->path && path && *p->path != '/')
         hal9_decoder_error(d, path, "'%s' is not an absolute path", p->path);
     if (!p->free.set)
@@ -86,7 +92,11 @@ static void judge(struct hal9_check_run *r, const struct hal9_disk *d) {
     cJSON_AddNumberToObject(e, "inodes_free", (double)d->inodes_free);
     cJSON_AddBoolToObject(e, "read_only", d->read_only);
     hal9_check_value(r, "%", "%.1f", percent);
-    if (d->read_only && !p->read_only)
+    if (!d->mounted && (p->told_mounted ? p->mounted : d->wanted))
+        hal9_check_done(r, HAL9_CHECK_FAIL, HAL9_CAUSE_RESOURCE,
+                        "nothing is mounted at %s%s; these would be the figures of what it lies on",
+                        p->path, d->wanted ? ", where fstab wants something" : "");
+    else if (d->read_only && !p->read_only)
         hal9_check_done(r, HAL9_CHECK_FAIL, HAL9_CAUSE_RESOURCE, "%s is read-only", p->path);
     else if (!hal9_limit_met(&p->free, (double)d->available, (double)d->total))
         hal9_check_done(r, HAL9_CHECK_FAIL, HAL9_CAUSE_RESOURCE,

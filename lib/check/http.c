@@ -15,6 +15,7 @@ struct params {
     int64_t follow;
     struct hal9_expect expect;
 };
+#define STALE_SECONDS 10 /* older than that, a page says nothing about now */
 #define AT(member) offsetof(struct params, member)
 
 static void check_headers(struct hal9_decoder *d, const struct hal9_node *n) {
@@ -118,6 +119,8 @@ static hal9_status fill_headers(const struct params *p, struct hal9_strv *ret,
                                 struct hal9_error *err) {
     if (p->data && !cJSON_IsString(p->data))
         hal9_strv_add(ret, "Content-Type: application/json");
+    if (!p->headers || !cJSON_GetObjectItem(p->headers, "Cache-Control"))
+        hal9_strv_add(ret, "Cache-Control: no-cache");
     for (const cJSON *h = p->headers ? p->headers->child : NULL; h; h = h->next) {
         _cleanup_free_ char *plain = cJSON_IsString(h) ? NULL : hal9_json_text(h);
         const char *value = plain ? plain : h->valuestring;
@@ -172,12 +175,26 @@ static void add_evidence(struct hal9_check_run *r, const struct hal9_http_respon
         hal9_json_add_int(e, "status", a->status);
 }
 
+/* Seconds for which a cache has kept the answer (RFC 9111, 5.1); 0: it comes from the service. */
+static int64_t cached_for(const struct hal9_http_response *a) {
+    const char *age = hal9_http_header(a, "age");
+    int64_t seconds = 0;
+    return age && hal9_parse_int(age, 0, INT64_MAX, &seconds, NULL) == HAL9_OK ? seconds : 0;
+}
+
 static void judge_answer(struct hal9_check_run *r, const struct params *p,
                          const struct hal9_http_response *a, struct hal9_port_outcome *o) {
     _cleanup_free_ char *span = hal9_span_us_text(a->us), *why = NULL;
     hal9_check_value(r, "ms", "%.3f", (double)a->us / 1000);
+    const int64_t age = cached_for(a);
     o->said = hal9_strf("answers %d", a->status);
-    if (hal9_expect_holds(&p->expect, a, &why)) {
+    if (age > 0)
+        hal9_json_add_int(hal9_check_evidence(r), "age_ms", 1000 * age);
+    if (hal9_expect_holds(&p->expect, a, &why) && age >= STALE_SECONDS) {
+        o->state = HAL9_CHECK_UNKNOWN;
+        o->reason = hal9_strf("%d, but a cache answered with a page that is %lld s old", a->status,
+                              (long long)age);
+    } else if (!why) {
         o->state = HAL9_CHECK_PASS;
         o->reason = hal9_strf("%d in %s", a->status, span);
     } else
@@ -221,6 +238,7 @@ static void start(struct hal9_check_run *r) {
                                         .data = data,
                                         .data_len = data ? strlen(data) : 0,
                                         .follow = (int)p->follow,
+                                        .share = true,
                                         /* The check's own timer ends it before. */
                                         .timeout_ms = r->check->timeout_ms + 1000,
                                         .ca_file = p->ca_file};

@@ -160,7 +160,10 @@ static void tell(struct hal9_check_run *r, struct search *s) {
     if (s->found > 0)
         hal9_proc_evidence(&s->first, hal9_check_evidence(r));
     hal9_check_value(r, "processes", "%zu", s->found);
-    if (hal9_compare_number(p->count, (double)s->found, &why)) {
+    /* "< 3" is a limit: that none runs is fine only where that was told (0, "< 1"). */
+    _cleanup_free_ char *over = NULL;
+    const bool limit = s->found == 0 && hal9_compare_number(p->count, 1, &over);
+    if (!limit && hal9_compare_number(p->count, (double)s->found, &why)) {
         _cleanup_free_ char *many = hal9_strf("%zu of %s run", s->found, word);
         _cleanup_free_ char *one = hal9_strf("%s runs", who ? who : "");
         hal9_check_done(r, HAL9_CHECK_PASS, NULL, "%s", s->found == 1 ? one : many);

@@ -293,7 +293,7 @@ TABLE
       - {file: $TEST_DIR/none, name: gone, weight: 3}
 YAML
   hal9-health -o json >"$TEST_DIR/records" || true
-  [ "$(jq -r 'select(.kind == "check") | "\(.name)=\(.state)"' "$TEST_DIR/records" | xargs)" = "the place=pass gone=fail" ]
+  [ "$(jq -r 'select(.kind == "check") | "\(.check)=\(.state)"' "$TEST_DIR/records" | xargs)" = "the place=pass gone=fail" ]
   [ "$(verdict a score <"$TEST_DIR/records")" = 0.25 ]
   probe <<TABLE
 failing {command: ["false"], critical: true}

@@ -368,6 +368,8 @@ HAL9_API hal9_status hal9_host_open_files(uint64_t *ret_open, uint64_t *ret_max,
 struct hal9_disk {
     uint64_t total, available, inodes, inodes_free;
     bool read_only;
+    bool mounted; /* the path itself is where something is mounted */
+    bool wanted;  /* fstab(5) says that something should be */
 };
 /* May hang with the mount: call it from a child (see check/disk.c). */
 HAL9_API hal9_status hal9_host_disk(const char *path, struct hal9_disk *ret,

@@ -1,8 +1,10 @@
 /* Facts about this host's resources. */
 #include <fcntl.h>
+#include <mntent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -115,6 +117,30 @@ hal9_status hal9_host_open_files(uint64_t *ret_open, uint64_t *ret_max, struct h
     return HAL9_OK;
 }
 
+/* Whether the path is the root of a mount: by the kernel's word (Linux 5.8), else by another device than its parent's. */
+static bool is_mounted(const char *path) {
+    struct statx st;
+    if (statx(AT_FDCWD, path, AT_NO_AUTOMOUNT, STATX_BASIC_STATS, &st) == 0 &&
+        (st.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT))
+        return st.stx_attributes & STATX_ATTR_MOUNT_ROOT;
+    struct stat here, above;
+    _cleanup_free_ char *parent = hal9_path_join(path, "..");
+    return stat(path, &here) == 0 && stat(parent, &above) == 0 &&
+           (here.st_dev != above.st_dev || here.st_ino == above.st_ino);
+}
+
+/* Whether fstab(5) mounts something there at boot. */
+static bool in_fstab(const char *path) {
+    FILE *f = setmntent("/etc/fstab", "re");
+    const struct mntent *m;
+    bool found = false;
+    while (f && !found && (m = getmntent(f)))
+        found = hal9_streq(m->mnt_dir, path) && !hasmntopt(m, "noauto");
+    if (f)
+        endmntent(f);
+    return found;
+}
+
 hal9_status hal9_host_disk(const char *path, struct hal9_disk *ret, struct hal9_error *err) {
     struct statvfs st;
     if (HAL9_RETRY(statvfs(path, &st)) < 0)
@@ -123,6 +149,8 @@ hal9_status hal9_host_disk(const char *path, struct hal9_disk *ret, struct hal9_
                               .available = (uint64_t)st.f_bavail * st.f_frsize,
                               .inodes = st.f_files,
                               .inodes_free = st.f_favail,
-                              .read_only = st.f_flag & ST_RDONLY};
+                              .read_only = st.f_flag & ST_RDONLY,
+                              .mounted = is_mounted(path),
+                              .wanted = in_fstab(path)};
     return HAL9_OK;
 }
