@@ -68,7 +68,7 @@ static void write_all(const struct hal9_verdicts *v, int code, struct hal9_buf *
     size_t number = 0;
 
     (void)code;
-    hal9_buf_printf(out, "TAP version 14\n1..%zu\n", n > 0 ? n : 1);
+    hal9_buf_printf(out, "TAP version 13\n1..%zu\n", n > 0 ? n : 1);
     if (n == 0)
         hal9_buf_puts(out, "not ok 1 - nothing to probe\n");
     for (size_t i = 0; i < v->n; i++) {
@@ -89,7 +89,7 @@ static void write_all(const struct hal9_verdicts *v, int code, struct hal9_buf *
 }
 
 static void write_trouble(const char *why, struct hal9_buf *out) {
-    hal9_buf_puts(out, "TAP version 14\nBail out! ");
+    hal9_buf_puts(out, "TAP version 13\nBail out! ");
     put_words(out, why);
     hal9_buf_putc(out, '\n');
 }

@@ -20,7 +20,14 @@ static int one_of(const char *option, const char *value, const char *const *word
     if (near)
         return cli_usage("--%s: '%s' is not one of its words; did you mean '%s'?", option, value,
                          near);
-    return cli_usage("--%s: '%s' is not one of its words", option, value);
+    struct hal9_strv all = {0};
+
+    for (size_t i = 0; i < n; i++)
+        hal9_strv_add(&all, words[i]);
+    _cleanup_free_ char *text = hal9_strv_join(&all, ", ");
+
+    hal9_strv_free(&all);
+    return cli_usage("--%s: '%s' is not one of its words: %s", option, value, text);
 }
 
 static int output(void) {

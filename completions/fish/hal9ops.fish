@@ -16,11 +16,20 @@ function __hal9ops_services
     end
 end
 
+function __hal9ops_forms
+    $argv[1] --help 2>/dev/null | string collect | string replace -a \n ' ' | string match -rg -- '--output=FORM +([^;]*);' | string split -n ' ' | string replace , '' | string match -v or
+end
+
 for command in hal9-health hal9-portfix hal9-restart hal9-rollback
     complete -c $command -f -a "(__hal9ops_commands $command)"
     complete -c $command -f -n 'string match -q -- "-*" (commandline -ct)' -a "(__hal9ops_options $command)"
     complete -c $command -s c -l config -r -F
     complete -c $command -l state-dir -r -F
+    complete -c $command -l tone -x -a 'plain 3am salty'
+    complete -c $command -l color -x -a 'auto always never'
+    complete -c $command -l schema -x -a 'config records'
+    complete -c $command -l force -x -a 'holder drift flap depends last-server foreign'
+    complete -c $command -s o -l output -x -a "(__hal9ops_forms $command)"
 end
 for command in hal9-health hal9-portfix hal9-restart
     complete -c $command -f -a '(__hal9ops_services)'
