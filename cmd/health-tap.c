@@ -1,4 +1,4 @@
-/* --output tap: TAP 14, a test point for each check; a stream without its plan is a failure to whoever reads it. */
+/* --output tap: TAP 13, a test point for each check; a stream without its plan is a failure to whoever reads it. */
 #include <string.h>
 
 #include "base/cleanup.h"

@@ -181,14 +181,21 @@ static void render_step(const cJSON *r) {
 
     if (cli.quiet && !bad)
         return;
-    cli_print("  %lld/%lld %-*s %s%-7s%s", (long long)hal9_json_int(r, "index", 0),
-              (long long)hal9_json_int(r, "count", 0), cli.terminal && cli.width < 60 ? 12 : 36,
-              title ? title : "", cli_style(style), state ? state : "?", cli_style("off"));
-    if (hal9_streq(state, "done") || bad)
-        cli_print(" %4.1f s", (double)hal9_json_int(r, "ms", 0) / 1000.0);
-    else if (reason)
-        cli_print(" %s", reason);
-    cli_print("\n");
+    /* Where there is no room for columns, how it went stays in one piece. */
+    const bool narrow = cli.terminal && cli.width < 60;
+    const bool timed = hal9_streq(state, "done") || bad;
+    _cleanup_free_ char *took = timed ? hal9_strf(narrow ? "%.1f" CLI_GLUE "s" : "%4.1f s",
+                                                  (double)hal9_json_int(r, "ms", 0) / 1000.0)
+                                      : NULL;
+    cli_print("  %lld/%lld %-*s %s%-*s%s%s%s\n", (long long)hal9_json_int(r, "index", 0),
+              (long long)hal9_json_int(r, "count", 0), narrow ? 0 : 36, title ? title : "",
+              cli_style(style), narrow ? 0 : 7, state ? state : "?", cli_style("off"),
+              !took && !reason ? ""
+              : narrow && took ? CLI_GLUE
+                               : " ",
+              took     ? took
+              : reason ? reason
+                       : "");
     render_bundle(cJSON_GetObjectItemCaseSensitive(r, "detail"));
     if (bad && reason)
         cli_print("    %s\n", reason);

@@ -87,7 +87,9 @@ static size_t step(const unsigned char *p, const unsigned char *end, int *ret_co
     }
     const unsigned c = decode(p, n);
 
-    if (c >= ' ' && !is_in(c, none, HAL9_ARRAY_LEN(none)))
+    if (c == (unsigned char)CLI_GLUE[0])
+        *ret_columns = 1;
+    else if (c >= ' ' && !is_in(c, none, HAL9_ARRAY_LEN(none)))
         *ret_columns = is_in(c, wide, HAL9_ARRAY_LEN(wide)) ? 2 : 1;
     return n;
 }
@@ -137,6 +139,22 @@ static void clean(const char *text, struct hal9_buf *out) {
     }
 }
 
+/* Bytes of the word at hand. A command that is to be typed ("Undo: hal9-rollback undo 7f3a") is one word: half of it would be copied. */
+static size_t word_length(const char *line, size_t at, size_t len) {
+    const bool command =
+        strncmp(line + at, "hal9-", 5) == 0 && at >= 2 && strncmp(line + at - 2, ": ", 2) == 0;
+    size_t n = 0;
+
+    while (at + n < len && line[at + n] != '\n') {
+        const char *p = line + at + n;
+
+        if (*p == ' ' && (!command || strchr(",;.:(", p[1]) || strchr(",;.:", p[-1])))
+            break;
+        n++;
+    }
+    return n;
+}
+
 /* One line without its end, broken at blanks; what follows stands two columns further in. */
 static void wrap(const char *line, size_t len, int width, struct hal9_buf *out) {
     const size_t indent = strspn(line, " ") < len ? strspn(line, " ") : len;
@@ -145,8 +163,7 @@ static void wrap(const char *line, size_t len, int width, struct hal9_buf *out) 
 
     hal9_buf_add(out, line, indent);
     while (at < len) {
-        const size_t word =
-            strcspn(line + at, " \n") < len - at ? strcspn(line + at, " \n") : len - at;
+        const size_t word = word_length(line, at, len);
         const size_t gap = word < len - at ? strspn(line + at + word, " ") : 0;
         _cleanup_free_ char *text = hal9_strndup(line + at, word);
         const int columns = cli_columns(text);

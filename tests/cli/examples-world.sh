@@ -35,7 +35,7 @@ if [[ $command == *7f3a* ]]; then
   command=${command//7f3a/"$id"}
 fi
 # What goes on until it is interrupted, is.
-wait=30
+wait=${WORLD_WAIT:-30}
 case $command in *" watch"*) wait=3 ;; esac
 code=0
 timeout -s INT -k 5 "$wait" bash -c "$command" </dev/null 8>&- || code=$?

@@ -109,6 +109,11 @@ static void what_is_typed_stays_whole(void **state) {
     (void)state;
     check_fit("1 of 2 failing. Next: hal9-portfix" CLI_GLUE "hal9-server\n", 30,
               "1 of 2 failing. Next:\n  hal9-portfix hal9-server\n");
+    check_fit("to the end done" CLI_GLUE "0.1" CLI_GLUE "s\n", 20, "to the end\n  done 0.1 s\n");
+    check_fit("8080 is free. Undo: hal9-rollback undo 7f3a\n", 36,
+              "8080 is free. Undo:\n  hal9-rollback undo 7f3a\n");
+    check_fit("stopped: hal9-rollback resume 7f3a, or else another day\n", 34,
+              "stopped:\n  hal9-rollback resume 7f3a, or\n  else another day\n");
 }
 
 static void nothing_talks_to_the_terminal(void **state) {
