@@ -103,7 +103,8 @@ int rollback_status(void) {
     if (hal9_op_each(cli.state, tell_open, tell_bad, &t, &err) != HAL9_OK)
         return cli_error(&err);
     if (t.open == 0)
-        cli_say("nothing is unfinished; %zu operation%s in the history\n", t.n, t.n == 1 ? "" : "s");
+        cli_say("nothing is unfinished; %zu operation%s in the history\n", t.n,
+                t.n == 1 ? "" : "s");
     return t.open > 0 ? CLI_UNFINISHED : CLI_HOLDS;
 }
 

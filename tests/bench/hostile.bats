@@ -30,7 +30,7 @@ costs() {
   cd "$TEST_DIR"
   [ "${#hostile_words[@]}" -ge 20 ]
   for name in "${!hostile_words[@]}"; do
-    hostile "$name" "$name.yaml" >>"$name.yaml"
+    hostile "$name"
     costs "$name" "$build/hal9-health" --check-config -o text -c "$name.yaml"
     grep -qF "$name.yaml${hostile_words[$name]}" told
   done

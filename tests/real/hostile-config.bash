@@ -23,10 +23,17 @@ alias_bomb() {
   done
 }
 
-# hostile NAME >FILE: one of hostile_names. The words that it is answered with are in hostile_words.
+# hostile NAME: writes NAME.yaml, one of those of which hostile_words has the words that they are answered with.
 hostile() {
+  if [ "$1" = sparse ]; then
+    truncate -s 1G "$1.yaml"
+  else
+    hostile_bytes "$1" >"$1.yaml"
+  fi
+}
+
+hostile_bytes() {
   case $1 in
-  sparse) truncate -s 1G "$2" ;;
   aliases) { echo 'hal9: 1' && alias_bomb; } ;;
   brackets) printf 'hal9: 1\nservices: ' && repeat '[' 10000 ;;
   braces) printf 'hal9: 1\nservices: ' && repeat '{a: ' 100000 ;;

@@ -94,11 +94,11 @@ story() { # COLUMNS: each command is the one that the last one told
 @test "progress goes to stderr, only where that is a terminal" {
   start_fixture layer9-server --port "$port"
   hal9-portfix hal9-server --settle 50ms -o text >"$TEST_DIR/out" 2>"$TEST_DIR/err"
-  ! grep -q $'\r' "$TEST_DIR/out" "$TEST_DIR/err" || fail "progress in a file"
+  if grep -q $'\r' "$TEST_DIR/out" "$TEST_DIR/err"; then fail "progress in a file"; fi
   start_fixture layer9-server --port "$port"
   at_terminal 80 bash -c "hal9-portfix hal9-server --settle 300ms -o text >$TEST_DIR/out"
   [[ $raw == *$'\r\033[K'* ]] || fail "no progress: $raw"
-  ! grep -q $'\r' "$TEST_DIR/out" || fail "progress on stdout"
+  if grep -q $'\r' "$TEST_DIR/out"; then fail "progress on stdout"; fi
 }
 
 @test "salty speaks Korean when things go wrong, to who can read it; LANG=C gets ASCII; NO_COLOR no escapes" {
