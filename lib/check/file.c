@@ -102,10 +102,11 @@ struct answer {
 HAL9_PRINTF(3, 4)
 static void conclude(struct answer *a, enum hal9_check_state state, const char *fmt, ...) {
     va_list ap;
-    a->state = state;
     va_start(ap, fmt);
-    vsnprintf(a->reason, sizeof(a->reason), fmt, ap);
+    _cleanup_free_ char *text = hal9_vstrf(fmt, ap);
     va_end(ap);
+    a->state = state;
+    snprintf(a->reason, sizeof(a->reason), "%s", text);
 }
 
 static void judge_content(const struct params *p, struct answer *a) {
