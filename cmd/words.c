@@ -127,8 +127,10 @@ void cli_next(const char *fmt, ...) {
         hal9_strv_add(&cli.next, text);
 }
 
-/* What is to be typed stays on one line. */
+/* What is to be typed stays on one line; what is only said may be broken. */
 static void glue(char *command) {
+    if (!hal9_startswith(command, "hal9-"))
+        return;
     for (char *p = command; *p; p++)
         if (*p == ' ')
             *p = CLI_GLUE[0];

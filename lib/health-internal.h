@@ -19,6 +19,8 @@ hal9_status hal9_look_begin(struct hal9_look_round *r, const struct hal9_health 
                             struct hal9_error *err);
 /* Runs the jobs that are marked, all at once; NULL: every job. */
 hal9_status hal9_look_probe(struct hal9_look_round *r, const bool *which, struct hal9_error *err);
+/* Paths of services' programs that give no answer (health-reach.c): nothing of theirs may be looked at. */
+void hal9_look_unreachable(const struct hal9_look_round *r, struct hal9_strv *ret);
 /* After all were judged: whom they wait for, and what another run works on. */
 void hal9_look_around(struct hal9_look_round *r);
 /* The verdicts that were asked for; NULL: none. */

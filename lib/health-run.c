@@ -90,20 +90,39 @@ hal9_status hal9_look_begin(struct hal9_look_round *r, const struct hal9_health 
     return load_refs(r, err);
 }
 
+/* The mount of its program hangs: no check of it is run, and each says why. */
+static bool hangs(const struct hal9_look_round *r, size_t i, const struct hal9_strv *unreachable) {
+    const char *exe = r->refs[i].identity.exe;
+
+    return exe && hal9_strv_has(unreachable, exe);
+}
+
+static void cannot_tell(struct hal9_check_result *result, const char *exe) {
+    hal9_check_result_clear(result);
+    result->state = HAL9_CHECK_UNKNOWN;
+    result->reason = hal9_strf("%s gave no answer: does its server hang?", exe);
+}
+
 hal9_status hal9_look_probe(struct hal9_look_round *r, const bool *which, struct hal9_error *err) {
     _cleanup_free_ struct hal9_check_job *jobs = hal9_alloc((r->n_jobs + 1) * sizeof(*jobs));
+    _cleanup_strv_ struct hal9_strv unreachable = {0};
     size_t n = 0, at = 0;
     hal9_status rc;
 
+    hal9_look_unreachable(r, &unreachable);
     for (size_t i = 0; i < r->all.n; i++)
         for (size_t k = 0; k < r->all.v[i].planned; k++, at++)
-            if (!which || which[at])
+            if ((!which || which[at]) && !hangs(r, i, &unreachable))
                 jobs[n++] = r->all.v[i].jobs[k];
     rc = hal9_checks_run(jobs, n, r->h->deadline_ms, r->h->cancel_fd, err);
     n = at = 0;
     for (size_t i = 0; i < r->all.n; i++)
         for (size_t k = 0; k < r->all.v[i].planned; k++, at++)
-            if (!which || which[at])
+            if (which && !which[at])
+                continue;
+            else if (hangs(r, i, &unreachable))
+                cannot_tell(&r->all.v[i].jobs[k].result, r->refs[i].identity.exe);
+            else
                 r->all.v[i].jobs[k].result = jobs[n++].result;
     return rc;
 }

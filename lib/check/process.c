@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "check/compare.h"
@@ -104,32 +105,43 @@ static int visit(const struct hal9_proc *p, void *data) {
     return 0;
 }
 
-/* What the child reads from a pid file, which may lie on a mount whose server hangs. */
+/* What the child finds: a pid file, and the program itself, may lie on a mount whose server hangs. */
 struct told {
-    pid_t pid;     /* 0: none, for the reason why */
+    bool none;     /* the pid file tells no pid, for the reason why */
+    pid_t pid;     /* 0: any */
     char why[256]; /* for HAL9_CAUSE_NOT_RUNNING */
 };
 
-static void read_pidfile(const void *params, int fd) {
-    const char *path = ((const struct params *)params)->which.pidfile;
+static void read_pidfile(const char *path, struct told *t) {
     _cleanup_buf_ struct hal9_buf text = {0};
     _cleanup_error_ struct hal9_error err = {0};
-    struct told t = {0};
     int64_t pid;
+    t->none = true;
     if (hal9_file_read(path, 64, &text, &err) != HAL9_OK) {
-        snprintf(t.why, sizeof(t.why), "%s", err.message);
-    } else {
-        char *number = text.data ? text.data : (char[]){""};
-        number[strcspn(number, " \t\r\n")] = '\0';
-        if (hal9_parse_int(number, 1, INT32_MAX, &pid, NULL) == HAL9_OK)
-            t.pid = (pid_t)pid;
-        else
-            snprintf(t.why, sizeof(t.why), "%s holds no pid", path);
+        snprintf(t->why, sizeof(t->why), "%s", err.message);
+        return;
     }
+    char *number = text.data ? text.data : (char[]){""};
+    number[strcspn(number, " \t\r\n")] = '\0';
+    t->none = hal9_parse_int(number, 1, INT32_MAX, &pid, NULL) != HAL9_OK;
+    if (t->none)
+        snprintf(t->why, sizeof(t->why), "%s holds no pid", path);
+    else
+        t->pid = (pid_t)pid;
+}
+
+static void ask(const void *params, int fd) {
+    const struct params *p = params;
+    struct told t = {0};
+    struct stat st;
+    if (p->which.pidfile)
+        read_pidfile(p->which.pidfile, &t);
+    if (p->which.exe)
+        (void)stat(p->which.exe, &st);
     (void)send(fd, &t, sizeof(t), MSG_NOSIGNAL);
 }
 
-/* What a check with a pid file has on its way: the child that reads it, then what it told. */
+/* What a check with paths has on its way: the child that tries them, then what it told. */
 struct reading {
     struct hal9_kid *kid;
     struct told told;
@@ -142,14 +154,17 @@ static void drop_reading(struct hal9_check_run *r) {
     free(g);
 }
 
-static void on_pidfile(void *data, const struct hal9_kid_result *result) {
+static void on_told(void *data, const struct hal9_kid_result *result) {
     struct hal9_check_run *r = data;
     struct reading *g = r->own;
     g->kid = NULL;
     if (result->out[0].len == sizeof(g->told))
         memcpy(&g->told, result->out[0].data, sizeof(g->told));
-    else
-        snprintf(g->told.why, sizeof(g->told.why), "the pid file could not be read");
+    else {
+        g->told.none = true;
+        snprintf(g->told.why, sizeof(g->told.why), "%s could not be read",
+                 word_of(&((const struct params *)r->check->params)->which));
+    }
     hal9_check_look(r, HAL9_TCP, 0);
 }
 
@@ -186,7 +201,7 @@ static void look(struct hal9_check_run *r, struct hal9_look *l) {
     struct search s = {.which = &p->which,
                        .identity = {.exe = p->which.exe, .unit = p->which.unit}};
     (void)l;
-    if (g && g->told.pid == 0) {
+    if (g && g->told.none) {
         hal9_check_done(r, HAL9_CHECK_FAIL, HAL9_CAUSE_NOT_RUNNING, "%s", g->told.why);
         drop_reading(r);
         return;
@@ -206,17 +221,17 @@ static void start(struct hal9_check_run *r) {
     _cleanup_error_ struct hal9_error err = {0};
     struct hal9_child child = HAL9_CHILD_INIT;
     int fd = -1;
-    if (!p->which.pidfile) {
+    if (!p->which.pidfile && !p->which.exe) {
         hal9_check_look(r, HAL9_TCP, 0);
         return;
     }
-    if (hal9_spawn_call(read_pidfile, p, &child, &fd, &err) != HAL9_OK) {
+    if (hal9_spawn_call(ask, p, &child, &fd, &err) != HAL9_OK) {
         hal9_check_done(r, HAL9_CHECK_UNKNOWN, NULL, "%s", err.message);
         return;
     }
     struct reading *g = hal9_alloc(sizeof(*g));
     r->own = g;
-    g->kid = hal9_kid_watch(r->loop, &child, fd, -1, sizeof(struct told), on_pidfile, r);
+    g->kid = hal9_kid_watch(r->loop, &child, fd, -1, sizeof(struct told), on_told, r);
 }
 
 static void on_timeout(struct hal9_check_run *r) {
@@ -228,7 +243,7 @@ static void on_timeout(struct hal9_check_run *r) {
     hal9_check_done(r, HAL9_CHECK_FAIL, reads ? HAL9_CAUSE_NOT_RUNNING : HAL9_CAUSE_FAILED,
                     reads ? "%s gave no answer within %s: does its server hang?"
                           : "the search for %s did not end within %s",
-                    reads ? p->which.pidfile : word_of(&p->which), span);
+                    reads && p->which.pidfile ? p->which.pidfile : word_of(&p->which), span);
 }
 
 const struct hal9_check_driver hal9_check_process_driver = {

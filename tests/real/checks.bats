@@ -321,6 +321,7 @@ degraded {disk: $TEST_DIR/mount, timeout: 500ms}
 degraded {file: $TEST_DIR/mount/x, timeout: 500ms}
 degraded {file: $TEST_DIR/mount/x, contains: y, timeout: 500ms}
 failing {process: {pidfile: $TEST_DIR/mount/pid}, timeout: 500ms}
+failing {process: {exe: $TEST_DIR/mount/x}, timeout: 500ms}
 failing {command: [cat, $TEST_DIR/mount/x], timeout: 500ms}
 healthy {disk: /, free: 1, inodes: 0%}
 healthy {file: $TEST_DIR}
@@ -328,6 +329,23 @@ healthy {memory: {available: 1}}
 TABLE
   [ $(($(now_ms) - before)) -lt 15000 ]
   [[ $(verdict s1 reason <"$TEST_DIR/records") == *"does its server hang?" ]]
+}
+
+@test "a service whose program lies on a mount that hangs is unknown, and the others are told" {
+  need_root
+  mkdir "$TEST_DIR/mount"
+  "$HAL9_FIXTURES/hang-mount" "$TEST_DIR/mount" true || { [ $? -eq 77 ] && skip "needs /dev/fuse and the right to mount"; }
+  free_port
+  services <<YAML
+  a: {port: $free_port, identity: {exe: $TEST_DIR/mount/bin/a}}
+  b: {identity: {exe: $TEST_DIR/mount/bin/b}, checks: [{tcp: "127.0.0.1:$free_port"}]}
+  good: {checks: [{memory: {available: 1}}]}
+YAML
+  run timeout -k 1 25 "$HAL9_FIXTURES/hang-mount" "$TEST_DIR/mount" hal9-health -o text --tone plain
+  exits 4
+  says "$TEST_DIR/mount/bin/a gave no answer: does its server hang?"
+  says "$TEST_DIR/mount/bin/b gave no answer"
+  says "good          healthy"
 }
 
 @test "a server that is stopped in the middle holds up nothing but its checks" {
