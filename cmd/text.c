@@ -168,8 +168,7 @@ static void wrap(const char *line, size_t len, int width, struct hal9_buf *out) 
         _cleanup_free_ char *text = hal9_strndup(line + at, word);
         const int columns = cli_columns(text);
 
-        /* What fits on no line stays where it is. */
-        if (column + columns > width && column > begin && columns <= width - (int)indent - 2) {
+        if (column + columns > width && column > begin) {
             while (out->len > 0 && out->data[out->len - 1] == ' ')
                 out->data[--out->len] = '\0';
             hal9_buf_printf(out, "\n%*s", (int)indent + 2, "");
