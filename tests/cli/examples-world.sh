@@ -34,11 +34,16 @@ if [[ $command == *7f3a* ]]; then
   id=$(hal9-rollback history -o json | sed -n 's/.*"kind":"operation".*"id":"\([^"]*\)".*/\1/p' | tail -n 1)
   command=${command//7f3a/"$id"}
 fi
+# ID of a bundle: of the one that there is. The state of the documents is the user's own.
+command=${command//ID.tar.gz/*.tar.gz}
+export HOME=$WORLD/home
+mkdir -p "$HOME/.local/state"
+ln -s "$HAL9OPS_STATE_DIR" "$HOME/.local/state/hal9ops"
 # What goes on until it is interrupted, is.
 wait=${WORLD_WAIT:-30}
 case $command in *" watch"*) wait=3 ;; esac
 code=0
-timeout -s INT -k 5 "$wait" bash -c "$command" </dev/null 8>&- || code=$?
+timeout -s INT -k 25 "$wait" bash -c "$command" </dev/null 8>&- || code=$?
 if [ "$code" -eq 124 ] || [ "$code" -eq 130 ]; then
   [ "$wait" -ne 3 ] || code=0
 fi
