@@ -1,5 +1,6 @@
 /* Whole files: read, tail, and written so that the old or the new content stands there, never half. */
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -21,17 +22,60 @@ static int read_some(int fd, size_t max, struct hal9_buf *ret) {
     return 0;
 }
 
-/* Pipes, terminals and devices may never answer, or never end: they are refused before they are read. */
-static hal9_status regular(int fd, const char *path, struct stat *ret, struct hal9_error *err) {
+#define PIPE_MS \
+    10000 /* so long a pipe may be silent: what writes there may have to decrypt or fetch it first */
+
+/* Terminals and devices may never answer, or never end: they are refused before they are read. */
+static hal9_status readable(int fd, const char *path, struct stat *ret, struct hal9_error *err) {
     if (fstat(fd, ret) < 0)
         return hal9_error_errno(err, errno, "cannot look at %s", path);
-    if (S_ISREG(ret->st_mode))
+    if (S_ISREG(ret->st_mode) || S_ISFIFO(ret->st_mode))
         return HAL9_OK;
     hal9_error_set(err, HAL9_E_IO, "%s is %s, not a file", path,
-                   S_ISDIR(ret->st_mode)    ? "a directory"
-                   : S_ISFIFO(ret->st_mode) ? "a pipe"
-                                            : "a device");
+                   S_ISDIR(ret->st_mode) ? "a directory" : "a device");
     return HAL9_E_IO;
+}
+
+static hal9_status wait_for_pipe(int fd, const char *path, struct hal9_error *err) {
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    const int ready = poll(&p, 1, PIPE_MS);
+    if (ready > 0)
+        return HAL9_OK;
+    if (ready < 0 && errno == EINTR)
+        return hal9_error_set(err, HAL9_E_INTERRUPTED, "interrupted while reading %s", path);
+    if (ready < 0)
+        return hal9_error_errno(err, errno, "cannot read %s", path);
+    return hal9_error_set(err, HAL9_E_TIMEOUT, "%s is a pipe, and nothing came for %d s", path,
+                          PIPE_MS / 1000);
+}
+
+/* Reads a pipe, as a shell makes for <(command), to its end or until more than max bytes are there. A signal ends it, too. */
+static hal9_status read_pipe(int fd, const char *path, size_t max, struct hal9_buf *ret,
+                             struct hal9_error *err) {
+    const size_t before = ret->len;
+    hal9_status code = HAL9_OK;
+    char chunk[16384];
+    while (code == HAL9_OK && ret->len <= max) {
+        const ssize_t n = read(fd, chunk, sizeof(chunk));
+        if (n > 0)
+            hal9_buf_add(ret, chunk, (size_t)n);
+        else if (n == 0 && ret->len == before)
+            return hal9_error_set(err, HAL9_E_IO, "%s is a pipe, and nobody writes to it", path);
+        else if (n == 0)
+            break;
+        else if (errno == EAGAIN)
+            code = wait_for_pipe(fd, path, err);
+        else if (errno != EINTR)
+            code = hal9_error_errno(err, errno, "cannot read %s", path);
+    }
+    return code;
+}
+
+static hal9_status read_file(int fd, const char *path, size_t max, struct hal9_buf *ret,
+                             struct hal9_error *err) {
+    if (read_some(fd, max, ret) < 0)
+        return hal9_error_errno(err, errno, "cannot read %s", path);
+    return HAL9_OK;
 }
 
 hal9_status hal9_file_read(const char *path, size_t max, struct hal9_buf *ret,
@@ -41,14 +85,14 @@ hal9_status hal9_file_read(const char *path, size_t max, struct hal9_buf *ret,
     struct stat st;
     if (fd < 0)
         return hal9_error_errno(err, errno, "cannot open %s", path);
-    hal9_status code = regular(fd, path, &st, err);
+    hal9_status code = readable(fd, path, &st, err);
     if (code != HAL9_OK)
         return code;
-    size_t before = ret->len;
-    bool large = st.st_size > 0 && (uint64_t)st.st_size > max;
-    if (!large && read_some(fd, before + max, ret) < 0) {
-        code = hal9_error_errno(err, errno, "cannot read %s", path);
-    } else if (large || ret->len - before > max) {
+    const size_t before = ret->len;
+    const bool large = st.st_size > 0 && (uint64_t)st.st_size > max;
+    if (!large)
+        code = (S_ISFIFO(st.st_mode) ? read_pipe : read_file)(fd, path, before + max, ret, err);
+    if (code == HAL9_OK && (large || ret->len - before > max)) {
         _cleanup_free_ char *size = hal9_size_text(max);
         code = hal9_error_set(err, HAL9_E_LIMIT, "%s is larger than %s", path, size);
     }

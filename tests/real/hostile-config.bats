@@ -36,9 +36,9 @@ taken() { # hal9.yaml on stdin parses
   done
 }
 
-@test "what is no file is refused before it is read: pipes, devices, directories" {
+@test "what is no file is refused before it is read: pipes that nobody writes to, devices, directories" {
   mkfifo pipe.yaml
-  refused pipe.yaml "pipe.yaml is a pipe, not a file"
+  refused pipe.yaml "pipe.yaml is a pipe, and nobody writes to it"
   refused /dev/zero "/dev/zero is a device, not a file"
   refused "$TEST_DIR" "is a directory, not a file"
   if [[ $output == *chown* ]]; then fail "nobody should change the mode of a device: $output"; fi
@@ -48,6 +48,18 @@ taken() { # hal9.yaml on stdin parses
   run timeout -k 1 20 "$HAL9_BIN/hal9-health" -o text
   [ "$status" -eq 1 ]
   [[ $output == *"it is no file"* ]]
+}
+
+@test "a command's output is a configuration, too; one that never comes ends with the signal" {
+  run "$HAL9_BIN/hal9-health" -c <(printf 'hal9: 1\nservices: {a: {checks: [{command: ["true"]}]}}\n') -o text
+  [ "$status" -eq 0 ]
+  [[ $output == *"a"*"healthy"* ]]
+  mkfifo silent
+  exec {writer}<>silent
+  run timeout -k 5 1 "$HAL9_BIN/hal9-health" -c silent
+  exec {writer}>&-
+  [ "$status" -ne 137 ] # it was not deaf to TERM
+  [ "$status" -ne 0 ]
 }
 
 @test "all errors of a file in one go, in the order of their places, those of names, too" {
