@@ -118,6 +118,11 @@ bool cli_verdict_counts(const struct hal9_verdict_in *v, int64_t max_age_ms);
 /* Mentions unfinished operations on stderr (or as a problem record in a pipe). */
 void cli_mention_unfinished(void);
 
+/* The end of an operation's id that people are shown, and may type: 4 characters, or as many as it takes to mean this one alone. Borrowed from id. */
+const char *cli_short(const char *id);
+/* These are listed from here on: each by the same number of characters. */
+void cli_short_ids(const struct hal9_strv *ids);
+
 /* For a run that has nothing to do: ends what killed runs left unfinished on these things (canonical names), where nothing is left to change. */
 void cli_tidy(const struct hal9_strv *names);
 

@@ -274,7 +274,7 @@ static void tell_outcome(struct hal9_port_findings *all, const struct hal9_op_re
             continue;
         free(f->words);
         f->words = hal9_strf("%u%s is free. Undo: hal9-rollback undo %s", f->port,
-                             f->proto == HAL9_UDP ? "/udp" : "", res->id + HAL9_ID_LEN - 4);
+                             f->proto == HAL9_UDP ? "/udp" : "", cli_short(res->id));
         if (f->owner && is_down(f->owner))
             cli_next("hal9-restart %s", f->owner->name);
     }
@@ -299,7 +299,7 @@ static int failed(const struct hal9_port_findings *after, const struct hal9_op_r
 
     if (!res->resumable)
         return code;
-    cli_next("hal9-rollback resume %s", res->id + HAL9_ID_LEN - 4);
+    cli_next("hal9-rollback resume %s", cli_short(res->id));
     return code > CLI_SIGNAL ? code : CLI_UNFINISHED;
 }
 

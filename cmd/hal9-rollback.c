@@ -8,6 +8,10 @@ struct rollback_options rollback_options;
 
 static const struct poptOption options[] = {
     {"last", 0, POPT_ARG_INT, &rollback_options.last, 0, "history: only the newest N", "N"},
+    {"keep", 0, POPT_ARG_STRING, &rollback_options.keep, 0, "prune: the newest N stay", "N"},
+    {"older", 0, POPT_ARG_STRING, &rollback_options.older, 0,
+     "prune: what began longer ago, such as 30d", "AGE"},
+    {"operations", 0, POPT_ARG_NONE, &rollback_options.operations, 0, "prune: operations", NULL},
     POPT_TABLEEND,
 };
 static const struct cli_subcommand subcommands[] = {
@@ -18,6 +22,7 @@ static const struct cli_subcommand subcommands[] = {
     {"resume", "[ID]", "go on with an unfinished operation", rollback_resume, true},
     {"undo", "ID|RUN", "take back what an operation, or a whole run, did", rollback_undo, true},
     {"abort", "[ID]", "freeze an unfinished operation as it stands", rollback_abort, true},
+    {"prune", "", "remove old operations, by --keep N or --older AGE", rollback_prune, true},
     {NULL, NULL, NULL, NULL, false},
 };
 static const struct cli_example examples[] = {

@@ -120,8 +120,8 @@ void cli_mention_unfinished(void) {
                 op.state == HAL9_OP_OPEN && !op.running)
                 cli_warn("operation %s is unfinished (%s, step %zu of %zu); go on with: "
                          "hal9-rollback resume %s",
-                         op.id + HAL9_ID_LEN - 4, op.title ? op.title : op.by, op.n_done + 1,
-                         op.n_steps, op.id + HAL9_ID_LEN - 4);
+                         cli_short(op.id), op.title ? op.title : op.by, op.n_done + 1, op.n_steps,
+                         cli_short(op.id));
             hal9_op_clear(&op);
         }
     }

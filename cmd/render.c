@@ -210,15 +210,13 @@ static void render_step(const cJSON *r) {
 static void render_operation(const cJSON *r) {
     const char *id = hal9_json_str(r, "id"), *state = hal9_json_str(r, "state"),
                *title = hal9_json_str(r, "title");
-    size_t len = id ? strlen(id) : 0;
-    const char *shorter = len > 4 ? id + len - 4 : id;
 
     /* hal9-portfix says so in the holder record that follows. */
     if (hal9_streq(hal9_json_str(r, "by"), "hal9-portfix") && hal9_streq(state, "done"))
         return;
 
     cli_print("  %s: %s. Undo: hal9-rollback undo %s\n", title ? title : "operation",
-              state ? state : "?", shorter ? shorter : "?");
+              state ? state : "?", id ? cli_short(id) : "?");
 }
 
 static void render_reason(const cJSON *r) {

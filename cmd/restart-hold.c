@@ -45,7 +45,7 @@ static void tell_at_work(const char *service) {
         hal9_json_get_strv(cJSON_GetObjectItemCaseSensitive(op.plan, "resources"), &touched);
         if (hal9_strv_has(&touched, name))
             cli_warn("operation %s (%s) is at work on %s and goes to its end; then it is held",
-                     op.id + HAL9_ID_LEN - 4, op.title ? op.title : op.by, service);
+                     cli_short(op.id), op.title ? op.title : op.by, service);
     }
 }
 

@@ -11,12 +11,6 @@ void restart_worse(struct restart_job *j, int code) {
         j->own = code;
 }
 
-static const char *shorter(const char *id) {
-    size_t len = strlen(id);
-
-    return len > 4 ? id + len - 4 : id;
-}
-
 /* ---- what is found ---- */
 
 /* What is shown in words already is an entry of the list at 3am. */
@@ -101,7 +95,7 @@ static void tell_failed(struct restart_job *j, const struct hal9_restart_finding
     cli_headline(f->end == HAL9_RESTART_IS_REVERTED ? "%s: new release failed" : "%s is down",
                  f->service->name);
     cli_next("hal9-health %s -v", f->service->name);
-    cli_next("hal9-rollback show %s", shorter(res->id));
+    cli_next("hal9-rollback show %s", cli_short(res->id));
     if (f->end == HAL9_RESTART_IS_REVERTED)
         cli_next("with a good release at %s: hal9-restart %s", f->service->release->current,
                  f->service->name);
@@ -110,7 +104,7 @@ static void tell_failed(struct restart_job *j, const struct hal9_restart_finding
     else if (f->ref.log_path)
         cli_next("less +G %s", f->ref.log_path);
     if (f->running && f->end == HAL9_RESTART_HAS_FAILED)
-        cli_next("hal9-rollback undo %s", shorter(res->id));
+        cli_next("hal9-rollback undo %s", cli_short(res->id));
 }
 
 /* Nobody's releases are removed; that there are more than are to be kept is told. */
@@ -140,7 +134,7 @@ static void tell_end(struct restart_job *j, const struct hal9_restart_finding *f
     case HAL9_RESTART_IS_HEALTHY:
         tell_old_releases(f);
         if (res->id[0] && j->found.n == 1)
-            cli_say("%s. Undo: hal9-rollback undo %s\n", f->end_words, shorter(res->id));
+            cli_say("%s. Undo: hal9-rollback undo %s\n", f->end_words, cli_short(res->id));
         else
             cli_say("%s\n", f->end_words);
         break;
@@ -160,7 +154,7 @@ int restart_tell_outcome(struct restart_job *j, const struct hal9_op_result *res
         if (!hal9_strv_has(&j->told, j->found.v[i].service->name))
             tell_end(j, &j->found.v[i], res);
     if (res->id[0] && res->changed && j->found.n > 1)
-        cli_say("Undo: hal9-rollback undo %s\n", shorter(res->id));
+        cli_say("Undo: hal9-rollback undo %s\n", cli_short(res->id));
     return j->own;
 }
 

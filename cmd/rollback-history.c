@@ -1,28 +1,33 @@
 /* hal9-rollback status, history, show: what was done. */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "rollback.h"
 
-const char *rollback_shorter(const char *id) {
-    size_t len = strlen(id);
+/* Local, as people have it. */
+static void when(int64_t ms, char ret[32]) {
+    time_t seconds = (time_t)(ms / 1000);
+    struct tm local;
 
-    return len > 4 ? id + len - 4 : id;
+    ret[0] = '\0';
+    if (localtime_r(&seconds, &local))
+        strftime(ret, 32, "%Y-%m-%d %H:%M", &local);
 }
 
 /* An operation as a record; at a terminal as one line. */
 static void tell(const struct hal9_op *o) {
-    char clock[16];
     cJSON *rec, *members, *m;
 
-    hal9_time_clock(o->started_ms, clock);
     if (cli.text) {
         char day[32];
 
-        hal9_time_format(o->started_ms, day);
-        cli_say("%s  %.10s %s  %-13s %-8s %zu/%zu  %s%s\n", rollback_shorter(o->id), day, clock,
-                o->by, o->running ? "running" : hal9_op_state_name(o->state), o->n_done, o->n_steps,
+        when(o->started_ms, day);
+        _cleanup_free_ char *steps = hal9_strf("%zu/%zu", o->n_done, o->n_steps);
+
+        cli_say("%s  %s  %-13s  %-10s  %5s  %s%s\n", cli_short(o->id), day, o->by ? o->by : "?",
+                o->running ? "running" : hal9_op_state_name(o->state), steps,
                 o->title ? o->title : "", o->undone_by ? " (undone)" : "");
         return;
     }
@@ -37,25 +42,9 @@ static void tell(const struct hal9_op *o) {
     hal9_stream_emit(cli.out, rec);
 }
 
-struct told {
-    size_t n, skip, open;
-};
-
-static int count_one(const struct hal9_op *o, void *data) {
-    struct told *t = data;
-
-    (void)o;
-    t->n++;
-    return 0;
-}
-
 static int tell_one(const struct hal9_op *o, void *data) {
-    struct told *t = data;
-
-    if (t->skip > 0)
-        t->skip--;
-    else
-        tell(o);
+    (void)data;
+    tell(o);
     return 0;
 }
 
@@ -67,45 +56,64 @@ static void tell_bad(const char *id, const struct hal9_error *e, void *data) {
 
 int rollback_history(void) {
     _cleanup_error_ struct hal9_error err = {0};
-    struct told t = {0};
-    const size_t limit = rollback_options.last > 0 ? (size_t)rollback_options.last : 0;
+    _cleanup_strv_ struct hal9_strv ids = {0};
 
-    if (hal9_op_each(cli.state, count_one, NULL, &t, &err) != HAL9_OK)
+    if (rollback_options.last < 0)
+        return cli_usage("--last is %d; it must be a number of operations", rollback_options.last);
+    const size_t n = (size_t)rollback_options.last;
+
+    if (hal9_journal_last(cli.state, n, &ids, &err) != HAL9_OK)
         return cli_error(&err);
-    t.skip = limit > 0 && t.n > limit ? t.n - limit : 0;
-    if (t.n == 0)
+    if (ids.n == 0)
         cli_say("nothing was done yet\n");
-    if (hal9_op_each(cli.state, tell_one, tell_bad, &t, &err) != HAL9_OK)
+    if (cli.text)
+        cli_short_ids(&ids);
+    if (hal9_op_last(cli.state, n, tell_one, tell_bad, NULL, &err) != HAL9_OK)
         return cli_error(&err);
     return CLI_HOLDS;
 }
 
-static int tell_open(const struct hal9_op *o, void *data) {
-    struct told *t = data;
+/* What waits for a person, with what may be done; false: it runs, or has ended meanwhile. */
+static bool tell_open(const char *id) {
+    _cleanup_error_ struct hal9_error err = {0};
+    struct hal9_op o = {0};
+    hal9_status s = hal9_op_load(cli.state, id, &o, &err);
+    bool waits = s == HAL9_OK && o.state == HAL9_OP_OPEN && !o.running;
 
-    t->n++;
-    if (o->state != HAL9_OP_OPEN)
-        return 0;
-    tell(o);
-    if (o->running)
-        return 0;
-    t->open++;
-    cli_next("hal9-rollback resume %s", rollback_shorter(o->id));
-    cli_next("hal9-rollback undo %s", rollback_shorter(o->id));
-    return 0;
+    if (s != HAL9_OK && s != HAL9_E_NOT_FOUND)
+        cli_error(&err);
+    if (s == HAL9_OK && o.state == HAL9_OP_OPEN)
+        tell(&o);
+    if (waits) {
+        cli_next("hal9-rollback resume %s", cli_short(o.id));
+        cli_next("hal9-rollback undo %s", cli_short(o.id));
+    }
+    hal9_op_clear(&o);
+    return waits;
+}
+
+static void tell_last(size_t n) {
+    if (n > 0 && cli.text)
+        hal9_op_last(cli.state, 1, tell_one, NULL, NULL, NULL);
+    cli_say("nothing is unfinished; %zu operations in the history\n", n);
 }
 
 /* 0: nothing is unfinished; 3: something is, which resume goes on with. */
 int rollback_status(void) {
     _cleanup_error_ struct hal9_error err = {0};
-    struct told t = {0};
+    _cleanup_strv_ struct hal9_strv open = {0};
+    size_t waiting = 0, n = 0;
 
-    if (hal9_op_each(cli.state, tell_open, tell_bad, &t, &err) != HAL9_OK)
+    if (hal9_journal_list_open(cli.state, &open, &err) != HAL9_OK ||
+        hal9_journal_count(cli.state, &n, &err) != HAL9_OK)
         return cli_error(&err);
-    if (t.open == 0)
-        cli_say("nothing is unfinished; %zu operation%s in the history\n", t.n,
-                t.n == 1 ? "" : "s");
-    return t.open > 0 ? CLI_UNFINISHED : CLI_HOLDS;
+    if (cli.text && open.n > 0)
+        cli_short_ids(&open);
+    for (size_t i = 0; i < open.n; i++)
+        waiting += tell_open(open.v[i]);
+    if (waiting == 0)
+        tell_last(n);
+    return waiting > 0 ? CLI_UNFINISHED : CLI_HOLDS;
 }
 
 static void show_value(const char *name, const cJSON *value) {
@@ -166,19 +174,34 @@ static int show_operation(const char *id) {
 
 struct of_run {
     const char *run;
+    struct hal9_strv ids;
 };
 
-static int show_if(const struct hal9_op *o, void *data) {
-    const struct of_run *r = data;
+static int add_of_run(void *data, const struct hal9_journal_head *h) {
+    struct of_run *r = data;
 
-    if (hal9_streq(o->run, r->run))
-        show_operation(o->id);
+    if (hal9_streq(h->run, r->run))
+        hal9_strv_add(&r->ids, h->id);
     return 0;
+}
+
+static int show_run(const char *run) {
+    _cleanup_error_ struct hal9_error err = {0};
+    struct of_run r = {.run = run};
+    int code = CLI_HOLDS;
+
+    if (hal9_journal_heads(cli.state, NULL, add_of_run, &r, &err) != HAL9_OK)
+        code = cli_error(&err);
+    if (cli.text)
+        cli_short_ids(&r.ids);
+    for (size_t i = 0; i < r.ids.n && code == CLI_HOLDS; i++)
+        code = show_operation(r.ids.v[i]);
+    hal9_strv_free(&r.ids);
+    return code;
 }
 
 int rollback_show(void) {
     _cleanup_free_ char *id = NULL, *run = NULL;
-    _cleanup_error_ struct hal9_error err = {0};
     int code;
 
     if (cli.operands.n != 2)
@@ -186,9 +209,5 @@ int rollback_show(void) {
     code = rollback_find(cli.operands.v[1], &id, &run);
     if (code != CLI_HOLDS || id)
         return code != CLI_HOLDS ? code : show_operation(id);
-    struct of_run r = {run};
-
-    if (hal9_op_each(cli.state, show_if, NULL, &r, &err) != HAL9_OK)
-        return cli_error(&err);
-    return CLI_HOLDS;
+    return show_run(run);
 }

@@ -26,13 +26,13 @@ static int outcome(const char *verb, const char *id, const struct hal9_op_result
     if (cli.dry_run)
         return r->nothing ? CLI_HOLDS : CLI_NOT;
     if (r->nothing) {
-        cli_say("nothing to %s in %s\n", verb, rollback_shorter(id));
+        cli_say("nothing to %s in %s\n", verb, cli_short(id));
         return CLI_HOLDS;
     }
     if (r->state == HAL9_OP_FAILED) {
-        cli_say("%s: step %s failed\n", rollback_shorter(r->id[0] ? r->id : id),
+        cli_say("%s: step %s failed\n", cli_short(r->id[0] ? r->id : id),
                 r->failed_step ? r->failed_step : "?");
-        cli_next("hal9-rollback show %s", rollback_shorter(r->id[0] ? r->id : id));
+        cli_next("hal9-rollback show %s", cli_short(r->id[0] ? r->id : id));
         return CLI_NOT;
     }
     return CLI_HOLDS;
@@ -64,8 +64,8 @@ static int resume_or_abort(const char *verb) {
                                     : hal9_op_abort(&env, id, &r, &err);
     code = outcome(verb, id, &r, s, &err);
     if (s == HAL9_OK && !r.nothing && !cli.dry_run && r.state != HAL9_OP_FAILED) {
-        cli_say("operation %s is %s\n", rollback_shorter(id), hal9_op_state_name(r.state));
-        cli_next("hal9-rollback show %s", rollback_shorter(id));
+        cli_say("operation %s is %s\n", cli_short(id), hal9_op_state_name(r.state));
+        cli_next("hal9-rollback show %s", cli_short(id));
     }
     hal9_op_result_clear(&r);
     return code;
@@ -78,8 +78,8 @@ static int undo_operation(const struct hal9_op_env *env, const char *id) {
     int code = outcome("undo", id, &r, s, &err);
 
     if (s == HAL9_OK && r.state == HAL9_OP_DONE && r.id[0])
-        cli_say("operation %s is taken back. Undo of that: hal9-rollback undo %s\n",
-                rollback_shorter(id), rollback_shorter(r.id));
+        cli_say("operation %s is taken back. Undo of that: hal9-rollback undo %s\n", cli_short(id),
+                cli_short(r.id));
     hal9_op_result_clear(&r);
     return code;
 }

@@ -4,8 +4,6 @@
 
 #include "cli.h"
 
-/* The part of an operation's id that people are shown; borrowed from id. */
-const char *rollback_shorter(const char *id);
 /* The operation or run that a word names; CLI_HOLDS, or all is told. Exactly one of the two is set, fresh. */
 int rollback_find(const char *word, char **ret_operation, char **ret_run);
 
@@ -17,10 +15,15 @@ int rollback_show(void);
 int rollback_resume(void);
 int rollback_undo(void);
 int rollback_abort(void);
+/* rollback-prune.c: */
+int rollback_prune(void);
 
 /* Their options. */
 struct rollback_options {
     int last; /* --last */
+    /* of prune */
+    char *keep, *older;
+    int operations;
 };
 extern struct rollback_options rollback_options;
 

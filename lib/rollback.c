@@ -10,14 +10,14 @@ struct run_search {
 };
 
 /* Runs are named like operations: by a prefix or suffix of at least two characters. */
-static int match_run(const struct hal9_op *o, void *data) {
+static int match_run(void *data, const struct hal9_journal_head *h) {
     struct run_search *s = data;
 
-    if (!o->run || strlen(s->word) < 2)
+    if (!h->run || strlen(s->word) < 2)
         return 0;
-    if ((hal9_startswith(o->run, s->word) || hal9_endswith(o->run, s->word)) &&
-        !hal9_strv_has(&s->found, o->run))
-        hal9_strv_add(&s->found, o->run);
+    if ((hal9_startswith(h->run, s->word) || hal9_endswith(h->run, s->word)) &&
+        !hal9_strv_has(&s->found, h->run))
+        hal9_strv_add(&s->found, h->run);
     return 0;
 }
 
@@ -31,7 +31,7 @@ hal9_status hal9_rollback_find(struct hal9_state *s, const char *word, char **re
         return HAL9_OK;
     if (rc != HAL9_E_NOT_FOUND)
         return hal9_error_move(err, &first);
-    rc = hal9_op_each(s, match_run, NULL, &search, err);
+    rc = hal9_journal_heads(s, NULL, match_run, &search, err);
     if (rc == HAL9_OK && search.found.n == 1) {
         *ret_run = hal9_strdup(search.found.v[0]);
     } else if (rc == HAL9_OK && search.found.n > 1) {

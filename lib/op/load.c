@@ -87,40 +87,88 @@ hal9_status hal9_op_load(struct hal9_state *s, const char *id, struct hal9_op *r
                          struct hal9_error *err) {
     _cleanup_(op_undo_index_free) struct op_undo_index x = {0};
     struct hal9_op o = {0};
-    hal9_status st = op_undo_index(s, id, &x, err);
-    if (st == HAL9_OK)
-        st = op_read(s, id, true, &o, err);
+    hal9_status st = op_read(s, id, true, &o, err);
     if (st != HAL9_OK)
         return st;
+    if (o.state != HAL9_OP_OPEN) /* nobody takes back what has no end */
+        st = op_undo_index(s, id, &x, err);
+    if (st != HAL9_OK) {
+        hal9_op_clear(&o);
+        return st;
+    }
     complete(s, &x, &o);
     *ret = o;
     return HAL9_OK;
 }
 
+struct each {
+    struct hal9_state *state;
+    const struct op_undo_index *undone;
+    int (*fn)(const struct hal9_op *o, void *data);
+    void (*bad)(const char *id, const struct hal9_error *e, void *data);
+    void *data;
+};
+
+/* What fn returned; 0 also for one that is passed over. */
+static int each_one(const struct each *e, const char *id) {
+    _cleanup_error_ struct hal9_error why = {0};
+    _cleanup_(hal9_op_clear) struct hal9_op o = {0};
+    hal9_status st = op_read(e->state, id, false, &o, &why);
+    if (st == HAL9_OK) {
+        complete(e->state, e->undone, &o);
+        return e->fn(&o, e->data);
+    }
+    if (st != HAL9_E_NOT_FOUND && e->bad) /* that one never began */
+        e->bad(id, &why, e->data);
+    return 0;
+}
+
 hal9_status hal9_op_each(struct hal9_state *s, int (*fn)(const struct hal9_op *o, void *data),
+                         void (*bad)(const char *id, const struct hal9_error *e, void *data),
+                         void *data, struct hal9_error *err) {
+    return hal9_op_last(s, 0, fn, bad, data, err);
+}
+
+/* Whether an operation has begun: its journal has a line. */
+static bool has_begun(struct hal9_state *s, const char *id) {
+    _cleanup_json_ cJSON *line = NULL;
+    return hal9_journal_first(s, id, &line, NULL) != HAL9_E_NOT_FOUND;
+}
+
+/* The newest n that have begun: the few that haven't are looked beyond. */
+static hal9_status newest(struct hal9_state *s, size_t n, struct hal9_strv *ret,
+                          struct hal9_error *err) {
+    for (size_t want = n;; want *= 4) {
+        _cleanup_strv_ struct hal9_strv ids = {0};
+        size_t begun = 0;
+        hal9_status st = hal9_journal_last(s, want, &ids, err);
+        if (st != HAL9_OK)
+            return st;
+        size_t from = ids.n;
+        while (n > 0 && from > 0 && begun < n)
+            begun += has_begun(s, ids.v[--from]);
+        if (n > 0 && begun < n && ids.n == want)
+            continue;
+        for (size_t i = n > 0 ? from : 0; i < ids.n; i++)
+            hal9_strv_add(ret, ids.v[i]);
+        return HAL9_OK;
+    }
+}
+
+hal9_status hal9_op_last(struct hal9_state *s, size_t n,
+                         int (*fn)(const struct hal9_op *o, void *data),
                          void (*bad)(const char *id, const struct hal9_error *e, void *data),
                          void *data, struct hal9_error *err) {
     _cleanup_(op_undo_index_free) struct op_undo_index x = {0};
     _cleanup_strv_ struct hal9_strv ids = {0};
-    hal9_status st = hal9_journal_list(s, &ids, err);
-    if (st == HAL9_OK)
-        st = op_undo_index(s, NULL, &x, err);
+    const struct each e = {s, &x, fn, bad, data};
+    hal9_status st = newest(s, n, &ids, err);
+    /* an undo is later than what it takes back */
+    if (st == HAL9_OK && ids.n > 0)
+        st = op_undo_index(s, ids.v[0], &x, err);
     if (st != HAL9_OK)
         return st;
-    int end = 0;
-    for (size_t i = 0; i < ids.n && end == 0; i++) {
-        _cleanup_error_ struct hal9_error e = {0};
-        _cleanup_(hal9_op_clear) struct hal9_op o = {0};
-        st = op_read(s, ids.v[i], false, &o, &e);
-        if (st == HAL9_E_NOT_FOUND) /* it never began */
-            continue;
-        if (st != HAL9_OK) {
-            if (bad)
-                bad(ids.v[i], &e, data);
-            continue;
-        }
-        complete(s, &x, &o);
-        end = fn(&o, data);
-    }
+    for (size_t i = 0; i < ids.n && each_one(&e, ids.v[i]) == 0; i++)
+        continue;
     return HAL9_OK;
 }

@@ -242,7 +242,7 @@ struct op_undo_pair {
     char *undone, *by;
 };
 struct op_undo_index {
-    struct op_undo_pair *v;
+    struct op_undo_pair *v; /* by what was undone, then by whom */
     size_t n, cap;
 };
 hal9_status op_undo_index(struct hal9_state *state, const char *from, struct op_undo_index *ret,

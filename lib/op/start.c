@@ -34,12 +34,26 @@ static hal9_status settle_others(struct operation *op, const char *id, bool *ret
     return op_supersede(op->env, &found, op_all_so(op) ? NULL : id, err);
 }
 
+/* Takes the locks, then the operation's id: the order of ids is the order in which the same things were touched, however long the locks were
+ * waited for and wherever the clock was set meanwhile. */
+static hal9_status lock_and_name(struct operation *op, const struct hal9_strv *names,
+                                 char ret_id[HAL9_ID_LEN + 1], struct hal9_error *err) {
+    char newest[HAL9_ID_LEN + 1];
+    hal9_status st = op_lock(op, names, err);
+    if (st != HAL9_OK)
+        return st;
+    if (hal9_journal_newest(op->env->state, newest))
+        hal9_id_follow(newest);
+    hal9_id_new(ret_id);
+    return HAL9_OK;
+}
+
 /* Takes the locks and plans under them until the plan fits what is locked. */
-static hal9_status plan_locked(struct operation *op, const struct op_source *source, const char *id,
-                               struct hal9_error *err) {
+static hal9_status plan_locked(struct operation *op, const struct op_source *source,
+                               char id[HAL9_ID_LEN + 1], struct hal9_error *err) {
     _cleanup_strv_ struct hal9_strv held = {0};
     hal9_strv_copy(&held, &op->resources);
-    hal9_status st = op_lock(op, &held, err);
+    hal9_status st = lock_and_name(op, &held, id, err);
     for (int round = 0; st == HAL9_OK && round < ROUNDS; round++) {
         bool again = false;
         st = make_plan(op, source, err);
@@ -49,7 +63,7 @@ static hal9_status plan_locked(struct operation *op, const struct op_source *sou
             for (size_t i = 0; i < op->resources.n; i++)
                 hal9_strv_add(&held, op->resources.v[i]);
             hal9_strv_sort_unique(&held);
-            st = op_lock(op, &held, err);
+            st = lock_and_name(op, &held, id, err);
             continue;
         }
         st = settle_others(op, id, &again, err);
@@ -99,7 +113,6 @@ hal9_status op_start(const struct hal9_op_env *env, const struct op_source *sour
         return op_dry_run(&op, ret);
     if (!env->state)
         return hal9_error_set(err, HAL9_E_USAGE, "nothing can be done without a state directory");
-    hal9_id_new(id);
     st = plan_locked(&op, source, id, err);
     if (st != HAL9_OK)
         return st;

@@ -56,19 +56,29 @@ static hal9_status check(struct hal9_state *state, const struct op_undo_index *x
     return refuse(&o, id, what, err);
 }
 
+struct touching {
+    const struct hal9_strv *touched;
+    struct hal9_strv ids;
+};
+
+static int add_touching(void *data, const struct hal9_journal_head *h) {
+    struct touching *t = data;
+    if (hal9_head_touches(h, t->touched))
+        hal9_strv_add(&t->ids, h->id);
+    return 0;
+}
+
 hal9_status op_nothing_later(struct hal9_state *state, const struct hal9_op *o, const char *but_run,
                              struct hal9_error *err) {
     _cleanup_(op_undo_index_free) struct op_undo_index x = {0};
-    _cleanup_strv_ struct hal9_strv ids = {0};
     _cleanup_strv_ struct hal9_strv touched = {0};
+    struct touching later = {.touched = &touched};
     hal9_json_get_strv(cJSON_GetObjectItemCaseSensitive(o->plan, "resources"), &touched);
     hal9_status st = op_undo_index(state, o->id, &x, err);
     if (st == HAL9_OK)
-        st = hal9_journal_list(state, &ids, err);
-    for (size_t i = ids.n; st == HAL9_OK && i-- > 0;) {
-        if (strcmp(ids.v[i], o->id) <= 0)
-            break;
-        st = check(state, &x, o->id, &touched, ids.v[i], but_run, err);
-    }
+        st = hal9_journal_heads(state, o->id, add_touching, &later, err);
+    for (size_t i = later.ids.n; st == HAL9_OK && i-- > 0;)
+        st = check(state, &x, o->id, &touched, later.ids.v[i], but_run, err);
+    hal9_strv_free(&later.ids);
     return st;
 }

@@ -78,17 +78,22 @@ hal9_status hal9_op_undo(const struct hal9_op_env *env, const char *id, struct h
     return undo(&u, ret, err);
 }
 
-/* Operations of a run: its plan lines. */
+struct of_run {
+    const char *run;
+    struct hal9_strv *ids;
+};
+
+static int add_of_run(void *data, const struct hal9_journal_head *h) {
+    const struct of_run *r = data;
+    if (hal9_streq(h->run, r->run))
+        hal9_strv_add(r->ids, h->id);
+    return 0;
+}
+
 static hal9_status of_run(struct hal9_state *state, const char *run, struct hal9_strv *ret,
                           struct hal9_error *err) {
-    _cleanup_strv_ struct hal9_strv ids = {0};
-    hal9_status st = hal9_journal_list(state, &ids, err);
-    for (size_t i = 0; st == HAL9_OK && i < ids.n; i++) {
-        _cleanup_json_ cJSON *line = NULL;
-        if (hal9_journal_first(state, ids.v[i], &line, NULL) == HAL9_OK &&
-            hal9_streq(hal9_json_str(line, "run"), run))
-            hal9_strv_add(ret, ids.v[i]);
-    }
+    struct of_run r = {run, ret};
+    hal9_status st = hal9_journal_heads(state, NULL, add_of_run, &r, err);
     if (st == HAL9_OK && ret->n == 0) {
         hal9_error_set(err, HAL9_E_NOT_FOUND, "no operation of run '%s' in %s", run,
                        hal9_state_path(state));

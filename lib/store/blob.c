@@ -1,10 +1,13 @@
 /* Blobs: large states by their SHA-256. 0600 even where the state directory is shared: secrets
  * stay with the user, and a second user has a copy of his own. */
+#include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "store/store-internal.h"
+#include "sys/fault.h"
 
 static hal9_status name_check(const char *sha, struct hal9_error *err) {
     if (sha && strlen(sha) == 64 && strspn(sha, "0123456789abcdef") == 64)
@@ -31,6 +34,21 @@ static enum found compare(const char *path, const void *data, size_t len) {
     return content.len == len && (len == 0 || memcmp(content.data, data, len) == 0) ? SAME : OTHER;
 }
 
+/* A prune takes none away meanwhile. What can't be locked is put all the same. */
+static int lock_blobs(const struct hal9_state *s) {
+    _cleanup_free_ char *dir = hal9_state_sub(s, "blobs", NULL);
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0 && HAL9_AGAIN(hal9_sys_flock(fd, LOCK_SH)) < 0)
+        hal9_log(1, "cannot lock %s: %s", dir, strerror(errno));
+    return fd;
+}
+
+/* One that is named again is as good as new: a prune leaves the young ones alone. */
+static bool date_anew(const char *path) {
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
+    return fd >= 0 && hal9_sys_futimens(fd, NULL) == 0;
+}
+
 hal9_status hal9_blob_put(struct hal9_state *s, const void *data, size_t len, char ret_sha[65],
                           struct hal9_error *err) {
     hal9_status status = hal9_state_writable(s, err);
@@ -47,13 +65,14 @@ hal9_status hal9_blob_put(struct hal9_state *s, const void *data, size_t len, ch
         return hal9_state_explain(err, status);
     _cleanup_free_ char *shared = file_of(folder, sha, false);
     _cleanup_free_ char *own = file_of(folder, sha, true);
+    _cleanup_close_ int lock = lock_blobs(s);
     const char *path = shared;
     enum found found = compare(path, data, len);
     if (found == HIDDEN)
         found = compare(path = own, data, len);
     /* One that is there may have been renamed a moment ago by a process that has not synced yet. */
-    status = found == SAME ? hal9_dir_sync(folder, err)
-                           : hal9_store_write(s, path, data, len, 0600, err);
+    status = found == SAME && date_anew(path) ? hal9_dir_sync(folder, err)
+                                              : hal9_store_write(s, path, data, len, 0600, err);
     _cleanup_free_ char *blobs = hal9_state_sub(s, "blobs", NULL);
     if (status == HAL9_OK)
         status = hal9_dir_sync(blobs, err);

@@ -318,10 +318,13 @@ static hal9_status append_locked(struct hal9_journal *j, const cJSON *line, bool
     status = write_line(j, &text, err);
     if (status != HAL9_OK)
         return status;
+    bool first = j->end == 0;
     j->end += text.len;
     j->crc = crc;
     if (durable)
         status = make_durable(j, err);
+    if (first && status == HAL9_OK)
+        hal9_index_add(j->state, j->id, line);
     hal9_hook_after_line(n);
     return status;
 }

@@ -180,7 +180,10 @@ static hal9_status prepare(const struct hal9_state *s, bool fresh, struct hal9_e
 hal9_status hal9_state_open(const char *path, enum hal9_state_mode mode, bool shared,
                             struct hal9_state **ret, struct hal9_error *err) {
     struct hal9_state *s = hal9_alloc(sizeof(*s));
-    *s = (struct hal9_state){.path = hal9_path_canonical(path), .mode = mode, .shared = shared};
+    *s = (struct hal9_state){.path = hal9_path_canonical(path),
+                             .mode = mode,
+                             .shared = shared,
+                             .names = hal9_names_cache_new()};
     bool missing;
     hal9_status status = look(s, err);
     if (status == HAL9_OK)
@@ -198,6 +201,7 @@ hal9_status hal9_state_open(const char *path, enum hal9_state_mode mode, bool sh
 void hal9_state_close(struct hal9_state *s) {
     if (!s)
         return;
+    hal9_names_cache_free(s->names);
     free(s->path);
     free(s);
 }

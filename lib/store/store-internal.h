@@ -16,10 +16,13 @@
 #define HAL9_NOTE_MAX ((size_t)4096)
 #define HAL9_RESERVE_SIZE ((size_t)64 << 10) /* of a file of the reserve */
 
+struct hal9_names_cache; /* names.c */
+
 struct hal9_state {
     char *path; /* absolute */
     enum hal9_state_mode mode;
     bool shared; /* asked for, or the directory itself says so: 2770 */
+    struct hal9_names_cache *names;
 };
 
 /* Repeats a system call that a signal has broken off. */
@@ -111,6 +114,39 @@ hal9_status hal9_journal_missing(const struct hal9_state *s, const char *id,
 bool hal9_journal_flock(int fd);
 /* Whether a writer has it. */
 bool hal9_journal_flocked(int fd);
+
+/* How far an operation is, by its last whole line. Only a look: what can't be read counts as begun. */
+enum hal9_stage { HAL9_STAGE_NO_FILE, HAL9_STAGE_NO_LINE, HAL9_STAGE_BEGUN, HAL9_STAGE_ENDED };
+enum hal9_stage hal9_journal_stage(const char *path);
+
+/* ---- names.c: journals by their names */
+
+/* Calls fn for each ID + suffix in a directory, in no order; none that isn't there. */
+hal9_status hal9_names_each(const char *dir, const char *suffix,
+                            void (*fn)(void *data, const char *id), void *data,
+                            struct hal9_error *err);
+struct hal9_names_cache *hal9_names_cache_new(void);
+void hal9_names_cache_free(struct hal9_names_cache *c);
+hal9_status hal9_journal_names_each(const struct hal9_state *s,
+                                    void (*fn)(void *data, const char *id), void *data,
+                                    struct hal9_error *err);
+/* Packed: a million are 15 MB. Zero-initialise. */
+struct hal9_names {
+    char (*v)[HAL9_ID_LEN + 1];
+    size_t n, cap;
+};
+/* In order; after (NULL-able): only later ones; newest: only so many, 0 all. */
+hal9_status hal9_names_read(const struct hal9_state *s, const char *after, size_t newest,
+                            struct hal9_names *ret, struct hal9_error *err);
+void hal9_names_free(struct hal9_names *n);
+int hal9_names_order(const void *a, const void *b);
+
+/* ---- index.c: what the first lines of journals tell, kept in one file */
+
+/* Adds an operation whose first line has just been written; that it can't be done is no error. */
+void hal9_index_add(const struct hal9_state *s, const char *id, const cJSON *first);
+/* Writes it anew for the journals that are there. */
+hal9_status hal9_index_prune(struct hal9_state *s, struct hal9_error *err);
 
 /* Hooks with which tests stop a process at a journal line; nothing without HAL9_TEST_HOOKS. */
 #ifdef HAL9_TEST_HOOKS

@@ -7,6 +7,8 @@
 enum {
     GATE_WAIT_MS = 2000, /* a child whose tool has died leaves its gate within moments */
     GATE_LOOK_MS = 10,
+    EARLY_END_MS =
+        50, /* one that can't run ends within moments; what comes later is the gate's to see */
     TAIL_LINES = 20,
     TAIL_BYTES = 16384,
 };
@@ -27,13 +29,16 @@ static hal9_status resources(const cJSON *args, struct hal9_strv *ret, struct ha
 
 /* ---- what was started ----------------------------------------------------------------------------- */
 
-/* Whether the process still runs the program that started it: it stands at its gate. */
+/* Whether the process still runs the program that started it: it stands at its gate. One that has let go of its program is on its way out, and
+ * not yet gone: no program of its own either. */
 static bool stands_at_gate(const cJSON *started, const struct hal9_proc_id *id) {
     const cJSON *gate = cJSON_GetObjectItemCaseSensitive(started, "gate");
     _cleanup_(hal9_proc_clear) struct hal9_proc p = {0};
-    return gate && hal9_proc_read(id->pid, HAL9_PROC_EXE, &p, NULL) == HAL9_OK &&
-           p.id.start == id->start && p.exe_ino == hal9_json_u64(gate, "ino") &&
-           p.exe_dev == hal9_json_u64(gate, "dev");
+    if (!gate || hal9_proc_read(id->pid, HAL9_PROC_EXE, &p, NULL) != HAL9_OK ||
+        p.id.start != id->start)
+        return false;
+    return hal9_proc_ending(id) ||
+           (p.exe_ino == hal9_json_u64(gate, "ino") && p.exe_dev == hal9_json_u64(gate, "dev"));
 }
 
 /* Waits until a child whose gate nobody can open any more has ended, or one just released runs its program. No event tells of the
@@ -234,9 +239,19 @@ static hal9_status ended_at_once(struct hal9_step_ctx *c, struct hal9_error *err
     return HAL9_E_FAILED;
 }
 
+/* A program that ends as soon as it has begun is told here, with its log, however busy the machine is. */
+static void see_early_end(struct hal9_step_ctx *c) {
+    const cJSON *started = last_started(c);
+    _cleanup_close_ int fd = -1;
+    struct hal9_proc_id id;
+    if (started && wl_id_parse(started, &id) && hal9_proc_open(&id, &fd, NULL) == HAL9_OK)
+        hal9_step_wait(c, fd, hal9_mono_ms() + EARLY_END_MS, NULL);
+}
+
 static hal9_status verify(struct hal9_step_ctx *c, const cJSON *before, const cJSON *intent_,
                           cJSON **ret_after, struct hal9_error *err) {
     (void)before, (void)intent_;
+    see_early_end(c);
     _cleanup_json_ cJSON *now = NULL;
     hal9_status st = inspect(c, &now, err);
     if (st != HAL9_OK)

@@ -342,7 +342,9 @@ static void killed_at_any_line_it_is_never_two_and_never_none(void **state) {
                 eventually(copies("hal9-server", NULL) == 0);
             resume_all(w);
             if (n > 1 || !before) {
-                assert_int_equal(copies("hal9-server", NULL), 1);
+                if (copies("hal9-server", NULL) != 1)
+                    fail_msg("killed %s line %d: %zu copies", before ? "before" : "after", n,
+                             copies("hal9-server", NULL));
                 run_done(w, STOP, hal9_args_stop_service(&s.ref, NULL));
             }
             assert_int_equal(copies("hal9-server", NULL), 0);

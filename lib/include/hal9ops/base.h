@@ -181,6 +181,8 @@ HAL9_API char *hal9_size_text(uint64_t bytes); /* "5.0 GiB" */
 /* A new one; and whether a string has the form of one (it may come from a user or a file name). */
 HAL9_API void hal9_id_new(char ret[HAL9_ID_LEN + 1]);
 HAL9_API bool hal9_id_valid(const char *s);
+/* Ids made from now on come after this one, even where the clock was set back since it was made. */
+HAL9_API void hal9_id_follow(const char *newest);
 
 /* CRC-32C (Castagnoli, reflected 0x82F63B78), chained: pass the previous result as seed, 0 at
  * first. */

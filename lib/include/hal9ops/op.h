@@ -302,4 +302,11 @@ HAL9_API hal9_status hal9_op_each(struct hal9_state *s,
                                               void *data),
                                   void *data, struct hal9_error *err);
 
+/* As hal9_op_each(), the newest n alone (0: all): older journals are not opened. */
+HAL9_API hal9_status hal9_op_last(struct hal9_state *s, size_t n,
+                                  int (*fn)(const struct hal9_op *o, void *data),
+                                  void (*bad)(const char *id, const struct hal9_error *e,
+                                              void *data),
+                                  void *data, struct hal9_error *err);
+
 #endif

@@ -10,8 +10,8 @@
  *     hal9_journal_append(j, line, true, &err);          // durable when it returns
  *
  * Layout of the state directory: journal/ID.ndjson, open/ID (one empty file for each operation without an end), blobs/ab/SHA256,
- * services/NAME/ (process record, logs, restarts, proofs of health), holds/NAME.json, reserve/ (space kept ahead for a full disk), format (the
- * layout's version); incidents/
+ * services/NAME/ (process record, logs, restarts, proofs of health), holds/NAME.json, index (what the journals' first lines tell: a cache),
+ * reserve/ (space kept ahead for a full disk), format (the layout's version); incidents/
  * and spool/ are of notify.h.
  */
 #ifndef HAL9OPS_STORE_H
@@ -183,12 +183,60 @@ HAL9_API bool hal9_journal_running(struct hal9_state *s, const char *id);
 /* Ids in order, oldest first. */
 HAL9_API hal9_status hal9_journal_list(struct hal9_state *s, struct hal9_strv *ret_ids,
                                        struct hal9_error *err);
+/* The newest n of them (0: all), oldest of these first; how many there are. By the names of the files alone. */
+HAL9_API hal9_status hal9_journal_last(struct hal9_state *s, size_t n, struct hal9_strv *ret_ids,
+                                       struct hal9_error *err);
+HAL9_API hal9_status hal9_journal_count(struct hal9_state *s, size_t *ret, struct hal9_error *err);
+/* The newest id; false when there is none. Ids of new operations must follow it, whatever the clock says. */
+HAL9_API bool hal9_journal_newest(struct hal9_state *s, char ret[HAL9_ID_LEN + 1]);
+/* How many of their last characters people must type, so that each of these ids means one operation: 4 at least. */
+HAL9_API size_t hal9_journal_short(struct hal9_state *s, const struct hal9_strv *ids);
+
+/* What the first line of a journal tells, whose members are "run", "undoes" and "resources". All borrowed. */
+#define HAL9_TOUCH_KEY 16
+struct hal9_journal_head {
+    const char *id;
+    const char *run;     /* or NULL */
+    const char *undoes;  /* ids with commas between, "" none */
+    const char *touches; /* keys of its resources, with commas between */
+};
+/* Calls fn for each operation after that id (NULL: all), in order, until it returns non-zero. Journals that never began or whose first line is
+ * damaged are left out. Out of the file index, where it has them: it is only a cache, made whole again when the state is open for writing. */
+HAL9_API hal9_status hal9_journal_heads(struct hal9_state *s, const char *after,
+                                        int (*fn)(void *data, const struct hal9_journal_head *h),
+                                        void *data, struct hal9_error *err);
+/* The key of a resource; whether an operation touches one of these. Keys may meet by chance: the journal has the resources themselves. */
+HAL9_API void hal9_touch_key(const char *resource, char ret[HAL9_TOUCH_KEY + 1]);
+HAL9_API bool hal9_head_touches(const struct hal9_journal_head *h,
+                                const struct hal9_strv *resources);
 /* Those that have begun and have no end, by their marks in open/. Opened for WRITE, marks that kills have left behind are dropped. */
 HAL9_API hal9_status hal9_journal_list_open(struct hal9_state *s, struct hal9_strv *ret_ids,
                                             struct hal9_error *err);
 /* The id that a person's prefix or suffix names (two characters at least; case, i and l for 1, o for 0 don't matter). HAL9_E_NOT_FOUND (hint: the nearest), HAL9_E_USAGE when several fit (they are named). */
 HAL9_API hal9_status hal9_journal_find(struct hal9_state *s, const char *word, char **ret_id,
                                        struct hal9_error *err);
+
+struct hal9_prune_opts {
+    bool keep_told;
+    size_t keep;       /* the newest so many stay */
+    int64_t before_ms; /* only what began before; < 0: whenever */
+    bool dry_run;      /* only count; the state may be open for reading */
+};
+struct hal9_pruned {
+    size_t removed, kept; /* operations */
+    size_t open;          /* of those kept: without an end */
+    size_t needed;        /* of those kept: old enough, but an undo of another one needs them */
+    size_t blobs;         /* large states that were removed */
+    uint64_t bytes;       /* of the disk that are free again */
+    struct hal9_strv damaged;
+};
+/* Frees and zeroes. */
+HAL9_API void hal9_pruned_clear(struct hal9_pruned *p);
+/* Removes journals of ended operations that are old enough (both conditions, where both are told) and the blobs that nothing names any more, those
+ * younger than a day later. What stays although it is old: operations without an end, damaged ones, the rest of a run of which one stays, and
+ * operations that touched what an older one that stays had touched. HAL9_E_BUSY: another prune is at work. On failure *ret tells what was done. */
+HAL9_API hal9_status hal9_journal_prune(struct hal9_state *s, const struct hal9_prune_opts *opts,
+                                        struct hal9_pruned *ret, struct hal9_error *err);
 
 /* ---- blobs ------------------------------------------------------------------------------------ */
 

@@ -78,6 +78,8 @@ enum hal9_alive {
 };
 /* start == 0 in id means any start time. */
 HAL9_API enum hal9_alive hal9_proc_alive(const struct hal9_proc_id *id);
+/* Whether it is on its way out: it runs no program any more and is not gone yet. */
+HAL9_API bool hal9_proc_ending(const struct hal9_proc_id *id);
 HAL9_API bool hal9_proc_id_equal(const struct hal9_proc_id *a, const struct hal9_proc_id *b);
 
 /* A descriptor that gets readable when the process ends (pidfd; on macOS a kqueue), verified against id after it

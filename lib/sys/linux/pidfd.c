@@ -51,6 +51,13 @@ enum hal9_alive hal9_proc_alive(const struct hal9_proc_id *id) {
     return hal9_stat_gone(&s) || (id->start && s.start != id->start) ? HAL9_GONE : HAL9_ALIVE;
 }
 
+/* Its memory goes first, and the link to its program with it. */
+bool hal9_proc_ending(const struct hal9_proc_id *id) {
+    char link[1];
+    _cleanup_close_ int dir = foreign(id) || id->pid <= 0 ? -1 : hal9_procfs_open(id->pid);
+    return dir >= 0 && readlinkat(dir, "exe", link, sizeof(link)) < 0 && errno == ENOENT;
+}
+
 static hal9_status gone(const struct hal9_proc_id *id, struct hal9_error *err) {
     return hal9_error_set(err, HAL9_E_NOT_FOUND, "process %d has ended", (int)id->pid);
 }
