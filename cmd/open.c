@@ -28,6 +28,11 @@ int cli_open_state(enum hal9_state_mode mode) {
     const char *shared = cli.config ? cli.config->state : NULL;
     hal9_status s = hal9_state_find(cli.state_option, shared, &dir, &err);
 
+    /* Who only looks needs none. */
+    if (s != HAL9_OK && mode == HAL9_STATE_READ && !cli.state_option) {
+        hal9_log(1, "no history: %s", err.message);
+        return CLI_HOLDS;
+    }
     if (s == HAL9_OK)
         s = hal9_state_open(dir, mode, shared && hal9_streq(shared, dir), &cli.state, &err);
     if (s == HAL9_OK) {

@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "base/cleanup.h"
+#include "sys/fault.h"
 
 struct stream {
     uv_poll_t poll;
@@ -158,8 +159,8 @@ void hal9_kid_kill(struct hal9_kid *k) {
     if (!k)
         return;
     const pid_t pid = k->child.id.pid;
-    kill(-pid, SIGKILL);
-    kill(pid, SIGKILL); /* where it has not got its own session yet */
+    hal9_sys_end_child(-pid);
+    hal9_sys_end_child(pid); /* where it has not got its own session yet */
     close_all(k);
     const bool ended = hal9_child_wait(&k->child, hal9_mono_ms() + 20, -1, &code, NULL) == HAL9_OK;
     hal9_child_clear(&k->child);

@@ -60,7 +60,7 @@ static void sweep(DIR *d, const char *name) {
     struct stat st;
     if (fstatat(dirfd(d), name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
         st.st_mtime + LEFTOVER_S < time(NULL))
-        unlinkat(dirfd(d), name, 0); /* not counted as a fault point: it cleans up */
+        hal9_sys_discardat(dirfd(d), name);
 }
 
 hal9_status hal9_spool_list(struct hal9_state *s, bool failed, struct hal9_strv *ret_ids,

@@ -139,7 +139,7 @@ static hal9_status make_file(struct hal9_journal *j, mode_t mode, struct hal9_er
     else
         status = keep_ahead(j, 0, err);
     if (status != HAL9_OK)
-        unlink(j->path); /* not counted as a fault point: it cleans up after one */
+        hal9_sys_discard(j->path);
     return status;
 }
 
@@ -172,7 +172,7 @@ hal9_status hal9_journal_create(struct hal9_state *s, const char *id, size_t res
     status = make_file(j, hal9_state_file_mode(s), &e);
     if (status != HAL9_OK && !(hal9_store_full(e.errnum) && use_reserve(j))) {
         if (status != HAL9_E_EXISTS)
-            unlink(j->mark);
+            hal9_sys_discard(j->mark);
         hal9_state_explain(&e, status);
         return hal9_error_move(err, &e);
     }
@@ -259,7 +259,7 @@ hal9_status hal9_journal_reopen(struct hal9_state *s, const char *id, struct hal
     }
     status = take_up(j, err);
     if (status == HAL9_E_REFUSED)
-        unlink(j->mark);
+        hal9_sys_discard(j->mark);
     if (status != HAL9_OK)
         return hal9_state_explain(err, status);
     /* A full disk is found out by the next line, before anything is done: no reason to stop here. */
@@ -278,8 +278,8 @@ static hal9_status write_line(struct hal9_journal *j, const struct hal9_buf *lin
         return HAL9_OK;
     if (j->end == 0 && hal9_store_full(e.errnum) && use_reserve(j) &&
         hal9_fd_write_all(j->fd, line->data, line->len, NULL) == HAL9_OK)
-        return HAL9_OK;                      /* space could not be asked for, and was not there */
-    if (ftruncate(j->fd, (off_t)j->end) < 0) /* cleans up after a fault: not counted as a point */
+        return HAL9_OK; /* space could not be asked for, and was not there */
+    if (!hal9_sys_cut_back(j->fd, (off_t)j->end))
         j->broken = true;
     j->reserved = j->end; /* the cut may have taken the reserve along */
     hal9_error_prefix(&e, "%s", j->path);
@@ -303,6 +303,14 @@ static hal9_status make_durable(struct hal9_journal *j, struct hal9_error *err) 
     return status;
 }
 
+/* Without a durable plan nothing is done: an operation that never began is not left to be gone on with. */
+static hal9_status take_back(struct hal9_journal *j, hal9_status status) {
+    j->broken = true;
+    hal9_sys_discard(j->path);
+    hal9_sys_discard(j->mark);
+    return status;
+}
+
 static hal9_status append_locked(struct hal9_journal *j, const cJSON *line, bool durable,
                                  struct hal9_error *err) {
     if (j->broken)
@@ -315,16 +323,18 @@ static hal9_status append_locked(struct hal9_journal *j, const cJSON *line, bool
         return status;
     keep_ahead(j, text.len, NULL); /* not had: the space that was reserved before may still do */
     unsigned n = hal9_hook_before_line();
+    bool first = j->end == 0;
     status = write_line(j, &text, err);
     if (status != HAL9_OK)
-        return status;
-    bool first = j->end == 0;
+        return first ? take_back(j, status) : status;
     j->end += text.len;
     j->crc = crc;
     if (durable)
         status = make_durable(j, err);
     if (first && status == HAL9_OK)
         hal9_index_add(j->state, j->id, line);
+    else if (first)
+        take_back(j, status);
     hal9_hook_after_line(n);
     return status;
 }
@@ -341,7 +351,7 @@ void hal9_journal_finish(struct hal9_journal *j) {
     if (!j)
         return;
     /* gives back the space that was kept ahead: journals stay, by the million */
-    if (ftruncate(j->fd, (off_t)j->end) < 0)
+    if (hal9_sys_ftruncate(j->fd, (off_t)j->end) < 0)
         hal9_log(1, "cannot trim %s", j->path);
     if (hal9_sys_unlink(j->mark) < 0 && errno != ENOENT)
         hal9_log(1, "cannot remove %s", j->mark); /* dropped later: its journal has an end */

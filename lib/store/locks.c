@@ -39,7 +39,7 @@ static bool make_lock_file(const char *dir, const char *path) {
         return false;
     bool made = hal9_sys_fchmod(fd, 0666) == 0 && hal9_sys_link(temp, path) == 0;
     int failed = errno;
-    unlink(temp); /* not counted as a fault point: it cleans up */
+    hal9_sys_discard(temp);
     errno = failed;
     return made;
 }

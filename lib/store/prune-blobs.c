@@ -88,8 +88,8 @@ static char *blob_path(const struct hal9_state *s, const char *sha) {
 struct walk {
     const struct hal9_state *s;
     struct hal9_set seen;
-    struct hal9_strv *names; /* of those that are there; NULL: only the set is wanted */
-    struct hal9_strv todo;   /* their contents are still to be looked at */
+    struct hal9_strv *names;  /* of those that are there; NULL: only the set is wanted */
+    struct hal9_strv waiting; /* their contents are still to be looked at */
 };
 
 static void walk_name(void *data, const char *sha) {
@@ -97,7 +97,7 @@ static void walk_name(void *data, const char *sha) {
     _cleanup_free_ char *path = blob_path(w->s, sha);
     if (access(path, F_OK) < 0 || !hal9_set_add(&w->seen, strtoull(sha + 48, NULL, 16)))
         return;
-    hal9_strv_add(&w->todo, sha);
+    hal9_strv_add(&w->waiting, sha);
     hal9_strv_add(w->names, sha);
 }
 
@@ -109,9 +109,9 @@ static void walk_file(struct walk *w, const char *path, size_t max) {
 
 /* Blobs that blobs name, too. */
 static void walk_on(struct walk *w) {
-    while (w->todo.n > 0) {
-        _cleanup_free_ char *sha = w->todo.v[--w->todo.n];
-        w->todo.v[w->todo.n] = NULL;
+    while (w->waiting.n > 0) {
+        _cleanup_free_ char *sha = w->waiting.v[--w->waiting.n];
+        w->waiting.v[w->waiting.n] = NULL;
         _cleanup_free_ char *path = blob_path(w->s, sha);
         walk_file(w, path, HAL9_BLOB_MAX);
     }
@@ -123,7 +123,7 @@ void hal9_prune_names(const struct hal9_state *s, const char *path, struct hal9_
     walk_file(&w, path, HAL9_JOURNAL_MAX);
     walk_on(&w);
     hal9_set_free(&w.seen);
-    hal9_strv_free(&w.todo);
+    hal9_strv_free(&w.waiting);
     hal9_strv_free(&none);
 }
 
@@ -206,7 +206,7 @@ hal9_status hal9_prune_blobs(struct hal9_state *s, const struct hal9_strv *names
             hal9_strv_add(ret_later, names->v[i]);
     }
     hal9_set_free(&named.seen);
-    hal9_strv_free(&named.todo);
+    hal9_strv_free(&named.waiting);
     hal9_strv_free(&none);
     return status;
 }

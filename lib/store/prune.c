@@ -14,7 +14,7 @@
 #include "store/prune.h"
 #include "sys/fault.h"
 
-#define TODO_MAX ((size_t)1 << 30)
+#define PENDING_MAX ((size_t)1 << 30)
 
 enum fate { STAYS, GOES, NEVER_BEGAN };
 
@@ -148,17 +148,17 @@ static void keep_needed(struct choice *c, struct hal9_pruned *ret) {
 
 /* ---- what is still to be done, on the disk */
 
-static char *todo_path(const struct hal9_state *s) {
+static char *pending_path(const struct hal9_state *s) {
     return hal9_state_sub(s, "prune", NULL);
 }
 
-static hal9_status todo_read(const struct hal9_state *s, struct hal9_strv *ret,
-                             struct hal9_error *err) {
-    _cleanup_free_ char *path = todo_path(s);
+static hal9_status pending_read(const struct hal9_state *s, struct hal9_strv *ret,
+                                struct hal9_error *err) {
+    _cleanup_free_ char *path = pending_path(s);
     _cleanup_buf_ struct hal9_buf text = {0};
     _cleanup_error_ struct hal9_error e = {0};
     char *save = NULL;
-    if (hal9_store_read(path, TODO_MAX, &text, &e) != HAL9_OK)
+    if (hal9_store_read(path, PENDING_MAX, &text, &e) != HAL9_OK)
         return e.code == HAL9_E_NOT_FOUND ? HAL9_OK : hal9_error_move(err, &e);
     for (char *line = text.data ? strtok_r(text.data, "\n", &save) : NULL; line;
          line = strtok_r(NULL, "\n", &save))
@@ -167,9 +167,9 @@ static hal9_status todo_read(const struct hal9_state *s, struct hal9_strv *ret,
     return HAL9_OK;
 }
 
-static hal9_status todo_write(const struct hal9_state *s, struct hal9_strv *names,
-                              struct hal9_error *err) {
-    _cleanup_free_ char *path = todo_path(s);
+static hal9_status pending_write(const struct hal9_state *s, struct hal9_strv *names,
+                                 struct hal9_error *err) {
+    _cleanup_free_ char *path = pending_path(s);
     hal9_strv_sort_unique(names);
     if (names->n == 0) {
         if (hal9_sys_unlink(path) < 0 && errno != ENOENT)
@@ -229,19 +229,19 @@ static hal9_status remove_journals(struct choice *c, struct hal9_pruned *ret,
 static hal9_status carry_out(struct choice *c, struct hal9_pruned *ret, struct hal9_error *err) {
     _cleanup_strv_ struct hal9_strv names = {0};
     _cleanup_strv_ struct hal9_strv later = {0};
-    hal9_status status = todo_read(c->s, &names, err);
+    hal9_status status = pending_read(c->s, &names, err);
     for (size_t i = 0; i < c->names.n; i++) {
         _cleanup_free_ char *path = hal9_journal_path(c->s, c->names.v[i]);
         if (c->v[i].fate == GOES)
             hal9_prune_names(c->s, path, &names);
     }
     if (status == HAL9_OK)
-        status = todo_write(c->s, &names, err);
+        status = pending_write(c->s, &names, err);
     if (status == HAL9_OK)
         status = remove_journals(c, ret, err);
     if (status == HAL9_OK)
         status = hal9_prune_blobs(c->s, &names, &later, ret, err);
-    return status == HAL9_OK ? todo_write(c->s, &later, err) : status;
+    return status == HAL9_OK ? pending_write(c->s, &later, err) : status;
 }
 
 /* As if: what would go. */

@@ -53,14 +53,14 @@ static bool fill(int fd) {
 static bool make_file(const struct hal9_state *s, int n) {
     _cleanup_free_ char *path = name_of(s, "", 'f', n);
     _cleanup_free_ char *temp = name_of(s, ".", 'f', n);
-    unlink(temp); /* a killed run's: who makes them has the folder's lock */
+    hal9_sys_discard(temp); /* a killed run's: who makes them has the folder's lock */
     int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
     _cleanup_close_ int fd = HAL9_AGAIN(hal9_sys_open(temp, flags, 0600));
     if (fd < 0)
         return false;
     if (hal9_sys_fchmod(fd, 0600) == 0 && fill(fd) && hal9_sys_rename(temp, path) == 0)
         return true;
-    unlink(temp); /* not counted as a fault point: it cleans up after one */
+    hal9_sys_discard(temp);
     return false;
 }
 
@@ -179,7 +179,7 @@ hal9_status hal9_store_write(const struct hal9_state *s, const char *path, const
         status = hal9_error_errno(err, errno, "cannot replace %s", path);
     if (status != HAL9_OK) {
         hal9_error_prefix(err, "%s", path);
-        unlink(temp); /* not counted as a fault point: it cleans up after one */
+        hal9_sys_discard(temp);
         return status;
     }
     return hal9_dir_sync(folder, err);

@@ -24,7 +24,14 @@ static char *usual_place(void) {
     if (xdg && *xdg == '/') /* the specification wants relative ones ignored */
         return hal9_path_join(xdg, "hal9ops");
     const char *home = environment("HOME");
-    return home && *home == '/' ? hal9_path_join(home, ".local/state/hal9ops") : NULL;
+    if (home && *home == '/')
+        return hal9_path_join(home, ".local/state/hal9ops");
+    /* cron and containers leave it out: the user's entry tells */
+    _cleanup_(hal9_user_clear) struct hal9_user user = {0};
+    _cleanup_free_ char *uid = hal9_strf("%u", (unsigned)geteuid());
+    if (hal9_user_lookup(uid, &user, NULL) != HAL9_OK || !user.home || *user.home != '/')
+        return NULL;
+    return hal9_path_join(user.home, ".local/state/hal9ops");
 }
 
 hal9_status hal9_state_find(const char *option, const char *config, char **ret_path,
@@ -36,7 +43,9 @@ hal9_status hal9_state_find(const char *option, const char *config, char **ret_p
         told = config;
     _cleanup_free_ char *place = told ? hal9_strdup(told) : usual_place();
     if (!place) {
-        hal9_error_set(err, HAL9_E_USAGE, "no state directory: HOME is not set");
+        hal9_error_set(err, HAL9_E_USAGE,
+                       "no state directory: HOME is not set, and this user has no entry "
+                       "that tells");
         hal9_error_hint(err, "name one with --state-dir DIR or HAL9OPS_STATE_DIR");
         return HAL9_E_USAGE;
     }

@@ -16,6 +16,7 @@ enum { FAULT_KILL = -1, FAULT_TORN = -2 };
 static struct {
     char *point;      /* only points of this name count; NULL: all */
     char *count_path; /* where the count goes at exit, or NULL */
+    int names_fd;     /* where the name of each point goes; 0: nowhere */
     unsigned nth;     /* 0: none fails */
     bool onward;      /* all from the nth on */
     int what;         /* an errno, or FAULT_* */
@@ -75,6 +76,8 @@ static void write_count(void) {
 void hal9_fault_setup(const char *spec) {
     free(plan.point);
     free(plan.count_path);
+    if (plan.names_fd > 0)
+        close(plan.names_fd);
     memset(&plan, 0, sizeof(plan));
     atomic_store(&passed, 0);
     if (!spec || !*spec)
@@ -83,10 +86,14 @@ void hal9_fault_setup(const char *spec) {
         plan.count_path = hal9_strdup(spec + strlen("count:"));
         plan.pid = getpid();
         atexit(write_count);
+    } else if (hal9_startswith(spec, "points:")) {
+        plan.names_fd =
+            open(spec + strlen("points:"), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
     } else if (!parse(spec)) {
-        hal9_log(
-            0, "HAL9OPS_FAULT is '%s'; it must be [POINT:]N[+]:ERRNO, [POINT:]N:KILL or count:FILE",
-            spec);
+        hal9_log(0,
+                 "HAL9OPS_FAULT is '%s'; it must be [POINT:]N[+]:ERRNO, [POINT:]N:KILL, count:FILE "
+                 "or points:FILE",
+                 spec);
         abort(); /* a test that asked for a fault must not pass without it */
     }
 }
@@ -101,6 +108,8 @@ unsigned hal9_fault_count(void) {
 
 static bool due(const char *point) {
     pthread_once(&environment_read, read_environment);
+    if (plan.names_fd > 0)
+        dprintf(plan.names_fd, "%s\n", point);
     if (plan.point && strcmp(plan.point, point) != 0)
         return false;
     unsigned n = atomic_fetch_add(&passed, 1) + 1;

@@ -5,7 +5,9 @@
  *     write:2:EIO      the second write fails; write:2+:EIO: and all later ones
  *     7:KILL           the process is killed (SIGKILL) before the seventh
  *     write:2:TORN     the second write puts half of its bytes into the file and the process is killed
+ *     points:FILE      nothing fails; the name of each point passed is appended to FILE
  *     count:FILE       nothing fails; the number of points passed is written to FILE at exit
+ * What changes nothing is called directly: opens that make no file, kill(pid, 0), reads. tests/cli/house/faults.awk sees to it.
  * The wrappers are as their system calls: -1 and errno. They don't retry on EINTR and may write short; see hal9_fd_write_all(). */
 #ifndef HAL9_SYS_FAULT_H
 #define HAL9_SYS_FAULT_H
@@ -113,6 +115,19 @@ static inline pid_t hal9_sys_fork(void) {
 }
 static inline int hal9_sys_kill(pid_t pid, int sig) {
     return hal9_fault("signal") ? -1 : kill(pid, sig);
+}
+/* What cleans up after a failure is no point: a test that made something fail looks at what that leaves. */
+static inline void hal9_sys_discard(const char *path) {
+    unlink(path);
+}
+static inline void hal9_sys_discardat(int dir, const char *name) {
+    unlinkat(dir, name, 0);
+}
+static inline bool hal9_sys_cut_back(int fd, off_t len) {
+    return ftruncate(fd, len) == 0;
+}
+static inline void hal9_sys_end_child(pid_t pid) {
+    kill(pid, SIGKILL); /* pid < 0: its group */
 }
 /* Reserves space for [offset, offset + len) without changing the file's length. EOPNOTSUPP where the file system can't. */
 int hal9_sys_fallocate(int fd, off_t offset, off_t len);

@@ -208,6 +208,6 @@ hal9_status hal9_file_write(const char *path, const void *data, size_t len, mode
     } else {
         return hal9_dir_sync(dir, err);
     }
-    unlink(temp); /* not counted as a fault point: it cleans up after one */
+    hal9_sys_discard(temp);
     return status;
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "sys/fault.h"
 #include "sys/spawn.h"
 
 /* One of the program's streams. */
@@ -76,7 +77,7 @@ static void close_streams(struct stream (*streams)[2]) {
 /* Ends the program's whole process group: its leader isn't reaped yet, so the number is still its own. */
 static void kill_group(struct hal9_child *c) {
     int ignored;
-    kill(-c->id.pid, SIGKILL);
+    hal9_sys_end_child(-c->id.pid);
     hal9_child_wait(c, hal9_mono_ms() + HAL9_KILL_WAIT_MS, -1, &ignored, NULL);
 }
 

@@ -61,7 +61,7 @@ hal9_status hal9_spawn_call(void (*fn)(const void *arg, int fd), const void *arg
     if (status == HAL9_OK && (c.fd = hal9_platform_child_fd(pid)) < 0)
         status = hal9_error_errno(err, errno, "cannot watch the child, pid %d", (int)pid);
     if (status != HAL9_OK) {
-        kill(pid, SIGKILL);
+        hal9_sys_end_child(pid);
         HAL9_RETRY(waitpid(pid, NULL, 0));
         return status;
     }

@@ -200,7 +200,7 @@ static hal9_status adopt(pid_t pid, struct hal9_launch *l, struct hal9_child *re
 
 /* Ends a child that never got to its program. One that hangs in the kernel (a dead mount) is left to die when it can. */
 static void discard(struct hal9_child *c, pid_t pid) {
-    kill(pid, SIGKILL);
+    hal9_sys_end_child(pid);
     if (c->fd < 0)
         HAL9_RETRY(waitpid(pid, NULL, 0));
     else

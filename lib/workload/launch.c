@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sys/fault.h"
 #include "workload/workload-internal.h"
 
 /* A start under way. */
@@ -38,8 +39,9 @@ static void launch_clear(struct launch *l) {
 static int open_old_output(const struct wl_command *c, const char *path) {
     struct stat st;
     if (strcmp(path, "/dev/null") == 0)
-        return open(path, O_RDWR | O_CLOEXEC);
-    _cleanup_close_ int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        return hal9_sys_open(path, O_RDWR | O_CLOEXEC, 0);
+    _cleanup_close_ int fd =
+        hal9_sys_open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0);
     if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || !wl_command_may(c, &st, W_OK) ||
         fcntl(fd, F_SETFL, O_APPEND) < 0)
         return -1;

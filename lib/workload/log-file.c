@@ -4,12 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "sys/fault.h"
 #include "workload/workload-internal.h"
 
 #define ROTATE_ABOVE ((off_t)10 << 20)
 
 static int open_append(const char *path, mode_t mode) {
-    return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, mode);
+    return hal9_sys_open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
+                         mode);
 }
 
 /* O_NONBLOCK was for the open alone (a FIFO in its place must not hang it). */
@@ -34,7 +36,7 @@ hal9_status wl_log_open(struct hal9_state *state, const char *name, int *ret_fd,
     _cleanup_free_ char *old = hal9_path_join(dir, "out.log.1");
     /* a state directory for several users is one of a group, by its set-group-id bit */
     mode_t mode = stat(dir, &st) == 0 && st.st_mode & S_ISGID ? 0660 : 0600;
-    if (lstat(path, &st) == 0 && st.st_size > ROTATE_ABOVE && rename(path, old) < 0)
+    if (lstat(path, &st) == 0 && st.st_size > ROTATE_ABOVE && hal9_sys_rename(path, old) < 0)
         return hal9_error_errno(err, errno, "cannot rename %s to out.log.1", path);
     _cleanup_close_ int fd = open_append(path, mode);
     if (fd < 0 && (errno == ENOSPC || errno == EDQUOT)) {
@@ -44,7 +46,7 @@ hal9_status wl_log_open(struct hal9_state *state, const char *name, int *ret_fd,
     }
     if (fd < 0 || as_log(fd, &st) < 0)
         return hal9_error_errno(err, errno, "cannot open %s", path);
-    if (st.st_uid == geteuid() && (st.st_mode & 07777) != mode && fchmod(fd, mode) < 0)
+    if (st.st_uid == geteuid() && (st.st_mode & 07777) != mode && hal9_sys_fchmod(fd, mode) < 0)
         return hal9_error_errno(err, errno, "cannot set the mode of %s", path);
     *ret_offset = (uint64_t)st.st_size;
     *ret_path = HAL9_TAKE_PTR(path);

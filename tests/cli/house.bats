@@ -32,6 +32,39 @@ nothing() {
   nothing
 }
 
+@test "what changes the world passes the fault table" {
+  run xargs awk -f "$house/faults.awk" < <(sources)
+  nothing
+}
+
+@test "calls past the fault table are found, reading and what cleans up are not" {
+  cd "$BATS_TEST_TMPDIR"
+  mkdir -p lib/store lib/base
+  cat >lib/store/bad.c <<'C'
+/* unlink(x) is only spoken of */
+unlink(path);
+int fd = open(path, O_WRONLY | O_CREAT, 0600);
+const int flags = O_RDWR | O_CREAT | O_CLOEXEC;
+fd = HAL9_AGAIN(open(path, flags));
+kill(pid, SIGTERM);
+write(fd, data, len);
+hal9_sys_unlink(path);
+hal9_sys_discard("unlink(");
+fd = open(path, O_RDONLY | O_CLOEXEC);
+if (kill(pid, 0) == 0)
+    s->write(fd);
+return hal9_fault("fork") ? -1 : fork();
+fsync(fd);
+fd = open(path, O_RDWR | O_CLOEXEC);
+C
+  run awk -f "$house/faults.awk" lib/store/bad.c
+  echo "$output"
+  [ "$(cut -d: -f2 <<<"$output" | tr '\n' ' ')" = "2 3 5 6 7 14 " ]
+  cp lib/store/bad.c lib/base/
+  run awk -f "$house/faults.awk" lib/base/bad.c
+  nothing
+}
+
 @test "no test holds an assertion that cannot fail" {
   run xargs awk -f "$house/asserts.awk" < <(find tests -name '*.bats' | sort)
   nothing

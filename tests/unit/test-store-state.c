@@ -45,12 +45,39 @@ static void places_of_a_user(void) {
     if (hal9_state_find(NULL, NULL, &path, NULL) != HAL9_OK ||
         strcmp(path, "/nonexistent/u/.local/state/hal9ops") != 0)
         _exit(3);
-    unsetenv("HOME");
+    unsetenv("HOME"); /* as in cron, and in containers: the user's entry tells */
+    _cleanup_free_ char *uid = hal9_strf("%u", (unsigned)geteuid());
+    struct hal9_user user = {0};
+    if (hal9_user_lookup(uid, &user, NULL) != HAL9_OK)
+        _exit(5);
+    _cleanup_free_ char *want = hal9_strf("%s/.local/state/hal9ops", user.home);
+    _cleanup_free_ char *canonical = hal9_path_canonical(want);
+    if (hal9_state_find(NULL, NULL, &path, NULL) != HAL9_OK || strcmp(path, canonical) != 0)
+        _exit(4);
+    hal9_user_clear(&user);
+}
+
+/* Nobody's home: no entry, no HOME. */
+static void no_place(void) {
+    char *path = NULL;
     struct hal9_error err = {0};
+    unsetenv("HOME");
+    unsetenv("XDG_STATE_HOME");
     if (hal9_state_find(NULL, NULL, &path, &err) != HAL9_E_USAGE || !strstr(err.message, "HOME") ||
         !strstr(err.hint, "--state-dir"))
-        _exit(4);
+        _exit(1);
     hal9_error_clear(&err);
+}
+
+static int as_nobody_known(void (*fn)(void)) {
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (setuid(3999999) != 0)
+            _exit(99);
+        fn();
+        _exit(0);
+    }
+    return ended(pid);
 }
 
 static void the_place_is_found(void **state) {
@@ -70,6 +97,8 @@ static void the_place_is_found(void **state) {
     if (geteuid() == 0)
         expect_place(NULL, NULL, "/var/lib/hal9ops");
     assert_int_equal(as_user(places_of_a_user), 0);
+    if (geteuid() == 0)
+        assert_int_equal(as_nobody_known(no_place), 0);
 }
 
 static void reading_makes_nothing(void **state) {

@@ -27,7 +27,7 @@ enum hal9_state_mode { HAL9_STATE_READ, HAL9_STATE_WRITE };
 struct hal9_state;
 
 /* Which one: option (--state-dir), HAL9OPS_STATE_DIR, config (state:), $XDG_STATE_HOME/hal9ops or ~/.local/state/hal9ops, as root
- * /var/lib/hal9ops (whatever XDG_STATE_HOME says there: sudo may have left a user's). Absolute, fresh. HAL9_E_USAGE when nothing tells (HOME unset). */
+ * /var/lib/hal9ops (whatever XDG_STATE_HOME says there: sudo may have left a user's). Absolute, fresh. Without HOME the user's entry tells the home. HAL9_E_USAGE when nothing tells. */
 HAL9_API hal9_status hal9_state_find(const char *option, const char *config, char **ret_path,
                                      struct hal9_error *err);
 /* READ: a directory that isn't there is an empty one. WRITE: made with 0700 (or 2770 when shared) and its fresh parts fsynced. A format newer than

@@ -97,7 +97,7 @@ static void sweep(const char *mount) {
     struct dirent *entry;
     while ((entry = readdir(dir)))
         if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
-            unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR);
+            hal9_sys_unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR);
     closedir(dir);
 }
 
