@@ -2,9 +2,6 @@
  * Unfinished operations on the same things: the locks' notes and the own state directory's open marks tell of them. Notes are hints that
  * anybody may have written: the journal decides, and one that is not there or has an end is simply past.
  */
-#include <errno.h>
-
-#include "hal9ops/sys.h"
 #include "op/op-internal.h"
 
 void op_founds_free(struct op_founds *f) {
@@ -70,29 +67,26 @@ static hal9_status check(struct operation *op, const char *id, struct hal9_state
         *HAL9_APPEND(ret->v, ret->n, ret->cap) = (struct op_found){hal9_strdup(id), other};
         return HAL9_OK;
     }
-    if (past == RUNS)
+    if (past == RUNS) {
         st = op_busy(state, id, err);
-    else if (past == CANT_TELL)
+    } else if (past == CANT_TELL) {
+        hal9_state_say(state, &why);
         st = foreign(op, id, hal9_state_path(state), &why, err);
+    }
     if (other)
         hal9_state_close(other);
     return st;
 }
 
-/* Another user's directory is written to only where it is one: no links to elsewhere, all of one owner. */
-static bool is_plain(const char *dir) {
-    static const char *const parts[] = {"journal", "open", "blobs"};
-    struct stat top;
-    struct stat part;
-    if (lstat(dir, &top) < 0 || !S_ISDIR(top.st_mode))
+/* Whether the operation is past, in a directory that isn't one to be written to. */
+static bool is_past(const struct hal9_lock_note *note) {
+    struct hal9_state *other = NULL;
+    _cleanup_error_ struct hal9_error why = {0};
+    if (hal9_state_open(note->state_dir, HAL9_STATE_READ, false, &other, NULL) != HAL9_OK)
         return false;
-    for (size_t i = 0; i < HAL9_ARRAY_LEN(parts); i++) {
-        _cleanup_free_ char *path = hal9_path_join(dir, parts[i]);
-        if (lstat(path, &part) == 0 ? !S_ISDIR(part.st_mode) || part.st_uid != top.st_uid
-                                    : errno != ENOENT)
-            return false;
-    }
-    return true;
+    enum past past = look(other, note->operation, &why);
+    hal9_state_close(other);
+    return past == PAST;
 }
 
 static hal9_status check_note(struct operation *op, const struct hal9_lock_note *note,
@@ -101,21 +95,12 @@ static hal9_status check_note(struct operation *op, const struct hal9_lock_note 
     struct hal9_state *other = NULL;
     if (hal9_streq(note->state_dir, hal9_state_path(op->env->state)))
         return check(op, note->operation, NULL, ret, err);
-    hal9_status st = hal9_state_open(note->state_dir, HAL9_STATE_READ, false, &other, &why);
-    if (st == HAL9_OK) {
-        enum past past = look(other, note->operation, &why);
-        hal9_state_close(other);
-        other = NULL;
-        if (past == PAST)
-            return HAL9_OK;
-        if (past != CANT_TELL && !is_plain(note->state_dir))
-            hal9_error_set(&why, HAL9_E_REFUSED, "the directory is not a plain one");
-        else if (past != CANT_TELL)
-            hal9_state_open(note->state_dir, HAL9_STATE_WRITE, false, &other, &why);
-    }
-    if (!other)
-        return foreign(op, note->operation, note->state_dir, &why, err);
-    return check(op, note->operation, other, ret, err);
+    hal9_status st = hal9_state_open_foreign(note->state_dir, &other, &why);
+    if (st == HAL9_OK)
+        return check(op, note->operation, other, ret, err);
+    if (st == HAL9_E_NOT_FOUND || is_past(note))
+        return HAL9_OK;
+    return foreign(op, note->operation, note->state_dir, &why, err);
 }
 
 /* Of the own state directory: those whose plan meets this one's resources. */
@@ -173,7 +158,12 @@ hal9_status op_supersede(const struct hal9_op_env *env, const struct op_founds *
         struct hal9_op_env theirs = *env;
         theirs.state = f->v[i].other ? f->v[i].other : env->state;
         theirs.observer = NULL; /* its steps are not this run's */
-        st = supersede(&theirs, f->v[i].id, by, &words, err);
+        _cleanup_error_ struct hal9_error e = {0};
+        st = supersede(&theirs, f->v[i].id, by, &words, &e);
+        if (st != HAL9_OK) {
+            hal9_state_say(theirs.state, &e);
+            hal9_error_move(err, &e);
+        }
         if (!words)
             continue; /* it has come to its end meanwhile */
         _cleanup_free_ char *what = hal9_strf("superseded: %s", words);

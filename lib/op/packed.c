@@ -24,9 +24,15 @@ hal9_status op_pack(struct hal9_state *state, const cJSON *value, cJSON **ret,
         return HAL9_OK;
     }
     char sha[65];
-    hal9_status st = hal9_blob_put(state, text, len, sha, err);
+    _cleanup_error_ struct hal9_error e = {0};
+    hal9_status st = hal9_blob_put(state, text, len, sha, &e);
+    if (st == HAL9_E_UNSUPPORTED &&
+        !reference(value)) { /* another's directory: all of it in the line */
+        *ret = cJSON_Duplicate(value, true);
+        return HAL9_OK;
+    }
     if (st != HAL9_OK)
-        return st;
+        return hal9_error_move(err, &e);
     *ret = cJSON_CreateObject();
     hal9_json_add_str(*ret, "blob", sha);
     return HAL9_OK;

@@ -17,7 +17,8 @@ static hal9_status name_check(const char *sha, struct hal9_error *err) {
 
 /* The folder blobs/ab, and in it the file; own: this user's copy. Fresh. */
 static char *folder_of(const struct hal9_state *s, const char *sha) {
-    return hal9_strf("%s/blobs/%.2s", s->path, sha);
+    _cleanup_free_ char *dir = hal9_state_part(s, "blobs");
+    return hal9_strf("%s/%.2s", dir, sha);
 }
 static char *file_of(const char *folder, const char *sha, bool own) {
     return own ? hal9_strf("%s/%s.%u", folder, sha, (unsigned)geteuid())
@@ -34,13 +35,14 @@ static enum found compare(const char *path, const void *data, size_t len) {
     return content.len == len && (len == 0 || memcmp(content.data, data, len) == 0) ? SAME : OTHER;
 }
 
-/* A prune takes none away meanwhile. What can't be locked is put all the same. */
-static int lock_blobs(const struct hal9_state *s) {
-    _cleanup_free_ char *dir = hal9_state_sub(s, "blobs", NULL);
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0 && HAL9_AGAIN(hal9_sys_flock(fd, LOCK_SH)) < 0)
-        hal9_log(1, "cannot lock %s: %s", dir, strerror(errno));
-    return fd;
+/* A prune takes none away meanwhile. */
+static hal9_status lock_blobs(const struct hal9_state *s, int *ret_fd, struct hal9_error *err) {
+    _cleanup_free_ char *dir = hal9_state_part(s, "blobs");
+    _cleanup_close_ int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || HAL9_AGAIN(hal9_sys_flock(fd, LOCK_SH)) < 0)
+        return hal9_error_errno(err, errno, "cannot lock %s", dir);
+    *ret_fd = HAL9_TAKE_FD(fd);
+    return HAL9_OK;
 }
 
 /* One that is named again is as good as new: a prune leaves the young ones alone. */
@@ -54,6 +56,9 @@ hal9_status hal9_blob_put(struct hal9_state *s, const void *data, size_t len, ch
     hal9_status status = hal9_state_writable(s, err);
     if (status != HAL9_OK)
         return status;
+    if (s->foreign)
+        return hal9_error_set(err, HAL9_E_UNSUPPORTED,
+                              "large states are not put into another's directory %s", s->shown);
     if (len > HAL9_BLOB_MAX)
         return hal9_error_set(err, HAL9_E_LIMIT, "a blob of %zu bytes is too large, %zu at most",
                               len, HAL9_BLOB_MAX);
@@ -65,7 +70,10 @@ hal9_status hal9_blob_put(struct hal9_state *s, const void *data, size_t len, ch
         return hal9_state_explain(err, status);
     _cleanup_free_ char *shared = file_of(folder, sha, false);
     _cleanup_free_ char *own = file_of(folder, sha, true);
-    _cleanup_close_ int lock = lock_blobs(s);
+    _cleanup_close_ int lock = -1;
+    status = lock_blobs(s, &lock, err);
+    if (status != HAL9_OK)
+        return hal9_state_explain(err, status);
     const char *path = shared;
     enum found found = compare(path, data, len);
     if (found == HIDDEN)

@@ -10,11 +10,12 @@
 #include "sys/fault.h"
 
 char *hal9_journal_path(const struct hal9_state *s, const char *id) {
-    return hal9_strf("%s/journal/%s.ndjson", s->path, id);
+    _cleanup_free_ char *dir = hal9_state_part(s, "journal");
+    return hal9_strf("%s/%s.ndjson", dir, id);
 }
 
 char *hal9_mark_path(const struct hal9_state *s, const char *id) {
-    return hal9_strf("%s/open/%s", s->path, id);
+    return hal9_state_sub(s, "open", id);
 }
 
 hal9_status hal9_journal_id_check(const char *id, struct hal9_error *err) {
@@ -25,7 +26,7 @@ hal9_status hal9_journal_id_check(const char *id, struct hal9_error *err) {
 
 hal9_status hal9_journal_missing(const struct hal9_state *s, const char *id,
                                  struct hal9_error *err) {
-    hal9_error_set(err, HAL9_E_NOT_FOUND, "no operation %s in %s", id, s->path);
+    hal9_error_set(err, HAL9_E_NOT_FOUND, "no operation %s in %s", id, s->shown);
     hal9_error_hint(err, "hal9-rollback history lists them");
     return HAL9_E_NOT_FOUND;
 }

@@ -132,7 +132,7 @@ static hal9_status not_found(const struct hal9_state *s, const char *word, const
     for (size_t i = 0; i < recent.n; i++)
         candidates[i] = recent.v[i];
     const char *near = hal9_suggest(id, candidates, recent.n);
-    hal9_error_set(err, HAL9_E_NOT_FOUND, "no operation '%s' in %s", word, s->path);
+    hal9_error_set(err, HAL9_E_NOT_FOUND, "no operation '%s' in %s", word, s->shown);
     if (near)
         hal9_error_hint(err, "did you mean %s? hal9-rollback history lists all", near);
     else

@@ -119,6 +119,10 @@ static int make_mark(const struct hal9_journal *j, mode_t mode) {
             return -1;
         if (st.st_nlink == 0)
             continue; /* dropped between open and flock */
+        if (j->state->foreign && st.st_nlink > 1) {
+            errno = EPERM; /* under another name it is something else */
+            return -1;
+        }
         if ((st.st_mode & 07777) != mode && st.st_uid == geteuid() && hal9_sys_fchmod(fd, mode) < 0)
             return -1;
         return HAL9_TAKE_FD(fd);
@@ -232,6 +236,13 @@ static hal9_status take_up(struct hal9_journal *j, struct hal9_error *err) {
     return HAL9_OK;
 }
 
+/* A link to a file elsewhere must not be written to. */
+static bool is_owners(const struct hal9_state *s, int fd) {
+    struct stat st;
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 &&
+           (s->shared || st.st_uid == s->owner);
+}
+
 #define RESERVE_AGAIN ((size_t)64 << 10)
 
 hal9_status hal9_journal_reopen(struct hal9_state *s, const char *id, struct hal9_journal **ret,
@@ -248,6 +259,9 @@ hal9_status hal9_journal_reopen(struct hal9_state *s, const char *id, struct hal
         return hal9_journal_missing(s, id, err);
     if (j->fd < 0)
         return hal9_state_explain(err, hal9_error_errno(err, errno, "cannot open %s", j->path));
+    if (s->foreign && !is_owners(s, j->fd))
+        return hal9_error_set(err, HAL9_E_REFUSED, "%s is not its directory's owner's alone",
+                              j->path);
     /* before the journal's lock, as its maker does: so nobody gets between making and locking */
     _cleanup_close_ int mark = make_mark(j, hal9_state_file_mode(s));
     if (mark < 0)

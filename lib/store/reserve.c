@@ -121,7 +121,7 @@ static int open_one(const char *path) {
 }
 
 int hal9_reserve_take(const struct hal9_state *s, const char *path, mode_t mode) {
-    for (int n = FILES; n >= 1; n--) {
+    for (int n = s->foreign ? 0 : FILES; n >= 1; n--) {
         _cleanup_free_ char *from = name_of(s, "", 'f', n);
         _cleanup_close_ int fd = open_one(from);
         if (fd < 0 || hal9_sys_fchmod(fd, mode) < 0 || hal9_sys_rename(from, path) < 0)

@@ -54,7 +54,8 @@ hal9_status hal9_state_find(const char *option, const char *config, char **ret_p
 }
 
 char *hal9_state_sub(const struct hal9_state *s, const char *dir, const char *name) {
-    return name ? hal9_strf("%s/%s/%s", s->path, dir, name) : hal9_strf("%s/%s", s->path, dir);
+    _cleanup_free_ char *part = hal9_state_part(s, dir);
+    return name ? hal9_path_join(part, name) : HAL9_TAKE_PTR(part);
 }
 
 mode_t hal9_state_dir_mode(const struct hal9_state *s) {
@@ -148,6 +149,11 @@ static hal9_status format_check(const struct hal9_state *s, bool *ret_missing,
     return HAL9_E_USAGE;
 }
 
+hal9_status hal9_state_format(const struct hal9_state *s, struct hal9_error *err) {
+    bool missing;
+    return format_check(s, &missing, err);
+}
+
 /* What is there already may say that it is shared; one that anybody may write is nobody's to trust:
  * its journals would be carried out by resume. */
 static hal9_status look(struct hal9_state *s, struct hal9_error *err) {
@@ -203,6 +209,7 @@ hal9_status hal9_state_open(const char *path, enum hal9_state_mode mode, bool sh
         hal9_state_close(s);
         return hal9_state_explain(err, status);
     }
+    s->shown = hal9_strdup(s->path);
     *ret = s;
     return HAL9_OK;
 }
@@ -210,13 +217,15 @@ hal9_status hal9_state_open(const char *path, enum hal9_state_mode mode, bool sh
 void hal9_state_close(struct hal9_state *s) {
     if (!s)
         return;
+    hal9_state_unpin(s);
     hal9_names_cache_free(s->names);
+    free(s->shown);
     free(s->path);
     free(s);
 }
 
 const char *hal9_state_path(const struct hal9_state *s) {
-    return s->path;
+    return s->shown;
 }
 
 hal9_status hal9_state_service_dir(struct hal9_state *s, const char *service, char **ret,

@@ -18,12 +18,25 @@
 
 struct hal9_names_cache; /* names.c */
 
+#define HAL9_PINS 3
+
 struct hal9_state {
     char *path; /* absolute */
     enum hal9_state_mode mode;
     bool shared; /* asked for, or the directory itself says so: 2770 */
     struct hal9_names_cache *names;
+    char *shown; /* what people are told: path, where it is not foreign */
+    /* Another's, held by descriptors: foreign.c. */
+    bool foreign;
+    uid_t owner;
+    int pin_top, pins[HAL9_PINS];
 };
+
+/* "DIR/journal", or of a foreign state its descriptor's place in /proc. Fresh. */
+char *hal9_state_part(const struct hal9_state *s, const char *dir);
+void hal9_state_unpin(struct hal9_state *s);
+/* HAL9_E_USAGE for a format newer than this build's. */
+hal9_status hal9_state_format(const struct hal9_state *s, struct hal9_error *err);
 
 /* Repeats a system call that a signal has broken off. */
 #define HAL9_AGAIN(call)                        \

@@ -10,8 +10,12 @@
 #define ROTATE_ABOVE ((off_t)10 << 20)
 
 static int open_append(const char *path, mode_t mode) {
-    return hal9_sys_open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
-                         mode);
+    const int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+    int fd;
+    do
+        fd = hal9_sys_open(path, flags, mode);
+    while (fd < 0 && errno == EINTR);
+    return fd;
 }
 
 /* O_NONBLOCK was for the open alone (a FIFO in its place must not hang it). */

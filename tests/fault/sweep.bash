@@ -27,7 +27,7 @@ points_of() {
 # sweep NAME PART PARTS: calls NAME_prepare, runs NAME_run with the N-th point failing, calls NAME_check POINT, NAME_recover and NAME_healed; for
 # each N of this part. One error a point, another one each day; with HAL9OPS_SWEEP=full every one of them. The points of NAME_run must be in points.
 sweep() {
-  local name=$1 part=$2 parts=$3 n kind errors e day runs=0
+  local name=$1 part=$2 parts=$3 n nth kind errors e day runs=0
   local -a choice
   day=$((${HAL9OPS_SEED:-$(date +%s)} / 86400))
   # The day's first act makes what is kept ahead; the sweep goes over the later ones.
@@ -38,10 +38,12 @@ sweep() {
   [ "$total" -ge 30 ] || fail "only $total points: $(sort "$TEST_DIR/points" | uniq -c)"
   for ((n = part; n <= total; n += parts)); do
     kind=${points[n - 1]}
+    # by kind, so that a flock more or less on the way is none of another call's business
+    nth=$(printf '%s\n' "${points[@]:0:n}" | grep -c -x "$kind")
     read -r -a choice <<<"$(errors_of "$kind")"
     [ "${HAL9OPS_SWEEP:-}" = full ] || choice=("${choice[(n / parts + day) % ${#choice[@]}]}")
     for e in "${choice[@]}"; do
-      one_fault "$name" "$n" "$kind" "$e" || fail "$name: point $n ($kind) failing with $e, seed $((day * 86400)): $(cat "$TEST_DIR/fault.log")"
+      one_fault "$name" "$nth" "$kind" "$e" || fail "$name: point $n ($kind $nth) failing with $e, seed $((day * 86400)): $(cat "$TEST_DIR/fault.log")"
       runs=$((runs + 1))
     done
   done
@@ -51,7 +53,7 @@ sweep() {
 one_fault() { # NAME N POINT ERROR
   "$1_prepare" || return 1
   code=0
-  HAL9OPS_FAULT=$2:$4 "$1_run" >"$TEST_DIR/fault.log" 2>&1 </dev/null || code=$?
+  HAL9OPS_FAULT=$3:$2:$4 "$1_run" >"$TEST_DIR/fault.log" 2>&1 </dev/null || code=$?
   told || return 1
   # A signal that comes in between is nobody's failure.
   if [ "$4" = EINTR ] && [ "$code" -ne 0 ]; then

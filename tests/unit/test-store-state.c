@@ -256,6 +256,75 @@ static void long_names_stay_apart(void **state) {
     assert_string_not_equal(x, z);
 }
 
+/* Somebody who owns a directory that a lock's note names puts links in the place of its parts while it is worked on. */
+static void another_ones_is_held_as_it_was(void **state) {
+    struct temp *t = *state;
+    static const char id[] = "01jd8z4k2m7f3a";
+    struct hal9_state *other = NULL;
+    struct hal9_state *victim = NULL;
+    struct hal9_journal *j = NULL;
+    _cleanup_error_ struct hal9_error err = {0};
+    _cleanup_buf_ struct hal9_buf before = {0};
+    _cleanup_buf_ struct hal9_buf after = {0};
+    _cleanup_free_ char *there_ = hal9_strf("%s/victim", t->dir);
+    assert_ok(hal9_state_open(there_, HAL9_STATE_WRITE, false, &victim, NULL));
+    journal_of(victim, id, 2);
+    journal_of(t->s, id, 1);
+    journal_bytes(victim, id, &before);
+    const char *path = hal9_state_path(t->s);
+    assert_ok(hal9_state_open_foreign(path, &other, NULL));
+    assert_string_equal(hal9_state_path(other), path);
+    static const char *const parts[] = {"journal", "open", "blobs"};
+    for (size_t i = 0; i < HAL9_ARRAY_LEN(parts); i++) {
+        _cleanup_free_ char *part = hal9_strf("%s/%s", path, parts[i]);
+        _cleanup_free_ char *away = hal9_strf("%s/%s.away", path, parts[i]);
+        _cleanup_free_ char *to = hal9_strf("%s/%s", there_, parts[i]);
+        assert_int_equal(rename(part, away), 0);
+        assert_int_equal(symlink(to, part), 0);
+    }
+    assert_ok(hal9_journal_reopen(other, id, &j, &err));
+    assert_ok(append(j, "end", 9, NULL));
+    hal9_journal_finish(j);
+    journal_bytes(victim, id, &after);
+    assert_int_equal(before.len, after.len);
+    assert_memory_equal(before.data, after.data, before.len);
+    _cleanup_free_ char *mark = hal9_mark_path(victim, id);
+    assert_true(there(mark));
+    _cleanup_free_ char *moved = hal9_strf("%s/journal.away/%s.ndjson", path, id);
+    _cleanup_buf_ struct hal9_buf written = {0};
+    assert_ok(hal9_file_read(moved, 1 << 20, &written, NULL));
+    assert_non_null(strstr(written.data, "\"end\""));
+    hal9_state_close(other);
+    hal9_state_close(victim);
+    /* and now that links stand there, it is none to be opened */
+    assert_int_equal(hal9_state_open_foreign(path, &other, &err), HAL9_E_REFUSED);
+    assert_says(err, "not a plain one");
+}
+
+static void no_link_leads_to_another_ones(void **state) {
+    struct temp *t = *state;
+    struct hal9_state *other = NULL;
+    struct hal9_journal *j = NULL;
+    _cleanup_error_ struct hal9_error err = {0};
+    _cleanup_free_ char *link_ = hal9_strf("%s/link", t->dir);
+    assert_int_equal(symlink(hal9_state_path(t->s), link_), 0);
+    assert_int_equal(hal9_state_open_foreign(link_, &other, &err), HAL9_E_REFUSED);
+    _cleanup_free_ char *below = hal9_strf("%s/link/state", t->dir);
+    assert_int_equal(hal9_state_open_foreign(below, &other, NULL), HAL9_E_REFUSED);
+    _cleanup_free_ char *up = hal9_strf("%s/x/../state", t->dir);
+    assert_true(hal9_state_open_foreign(up, &other, NULL) != HAL9_OK);
+    _cleanup_free_ char *none = hal9_strf("%s/none", t->dir);
+    assert_int_equal(hal9_state_open_foreign(none, &other, NULL), HAL9_E_NOT_FOUND);
+    /* a journal that is another file's second name is not written to */
+    journal_of(t->s, "01jd8z4k2m7f3a", 1);
+    _cleanup_free_ char *journal = hal9_journal_path(t->s, "01jd8z4k2m7f3a");
+    _cleanup_free_ char *second = hal9_strf("%s/second", t->dir);
+    assert_int_equal(link(journal, second), 0);
+    assert_ok(hal9_state_open_foreign(hal9_state_path(t->s), &other, NULL));
+    assert_int_equal(hal9_journal_reopen(other, "01jd8z4k2m7f3a", &j, &err), HAL9_E_REFUSED);
+    hal9_state_close(other);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, temp_setup, temp_teardown)
 
 int main(void) {
@@ -264,6 +333,8 @@ int main(void) {
         TEST(reading_makes_nothing),
         TEST(modes_are_exact),
         TEST(newer_formats_are_refused),
+        TEST(another_ones_is_held_as_it_was),
+        TEST(no_link_leads_to_another_ones),
         TEST(unfit_directories_are_refused),
         TEST(the_way_out_is_told),
         TEST(service_folders_stay_inside),

@@ -35,6 +35,12 @@ HAL9_API hal9_status hal9_state_find(const char *option, const char *config, cha
  * 2770 is shared, told or not. */
 HAL9_API hal9_status hal9_state_open(const char *path, enum hal9_state_mode mode, bool shared,
                                      struct hal9_state **ret, struct hal9_error *err);
+/* One that somebody else has named (a lock's note): for writing to journals that are there, nothing is made. No link is followed to it or in it, and
+ * what is put in its place later is not met. HAL9_E_REFUSED: not a plain directory of one owner. Errors of calls with it name descriptors;
+ * hal9_state_say() puts the names of files there. */
+HAL9_API hal9_status hal9_state_open_foreign(const char *path, struct hal9_state **ret,
+                                             struct hal9_error *err);
+HAL9_API void hal9_state_say(const struct hal9_state *s, struct hal9_error *err);
 HAL9_API void hal9_state_close(struct hal9_state *s);
 HAL9_API const char *hal9_state_path(const struct hal9_state *s);
 /* services/NAME (escaped where it must be), made when mode is WRITE. Fresh. */
@@ -240,7 +246,7 @@ HAL9_API hal9_status hal9_journal_prune(struct hal9_state *s, const struct hal9_
 
 /* ---- blobs ------------------------------------------------------------------------------------ */
 
-/* Content by its SHA-256, mode 0600 also where the directory is shared, fsynced; the same content twice is one file, for each user. 1 GiB at most. */
+/* Content by its SHA-256 (not into a foreign state: HAL9_E_UNSUPPORTED), mode 0600 also where the directory is shared, fsynced; the same content twice is one file, for each user. 1 GiB at most. */
 HAL9_API hal9_status hal9_blob_put(struct hal9_state *s, const void *data, size_t len,
                                    char ret_sha[65], struct hal9_error *err);
 /* Appends to *ret. HAL9_E_CORRUPT when the content doesn't match its name; HAL9_E_PERM when another user has put it. */
