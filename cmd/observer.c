@@ -69,12 +69,14 @@ static void on_progress(void *data, const struct hal9_step_report *r, const char
 }
 
 static void on_wait(void *data, const char *resource, const struct hal9_lock_note *who) {
+    _cleanup_free_ char *what = hal9_resource_words(resource);
+
     (void)data;
     if (!who || !who->operation) {
-        cli_warn("waiting for %s, which another run holds", resource);
+        cli_warn("waiting for %s, which another run holds", what);
         return;
     }
-    cli_warn("waiting for %s, which %s holds (pid %d, user %s, operation %s)", resource,
+    cli_warn("waiting for %s, which %s holds (pid %d, user %s, operation %s)", what,
              who->tool ? who->tool : "another run", (int)who->pid, who->user ? who->user : "?",
              who->operation);
 }

@@ -95,7 +95,7 @@ static bool tell_open(const char *id) {
 static void tell_last(size_t n) {
     if (n > 0 && cli.text)
         hal9_op_last(cli.state, 1, tell_one, NULL, NULL, NULL);
-    cli_say("nothing is unfinished; %zu operations in the history\n", n);
+    cli_say("nothing is unfinished; %zu operation%s in the history\n", n, n == 1 ? "" : "s");
 }
 
 /* 0: nothing is unfinished; 3: something is, which resume goes on with. */

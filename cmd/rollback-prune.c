@@ -25,7 +25,7 @@ static int prune_operations(const struct prune *p, size_t *ret_gone) {
     if (done.needed > 0)
         cli_say("%zu old operations stay: undo of what stays needs them\n", done.needed);
     if (s == HAL9_OK || done.removed > 0)
-        cli_say("%zu operations %s, %zu stay; %s %s\n", done.removed,
+        cli_say("%zu operation%s %s, %zu stay; %s %s\n", done.removed, done.removed == 1 ? "" : "s",
                 cli.dry_run ? "would be removed" : "removed", done.kept, size,
                 cli.dry_run ? "would be free" : "free again");
     *ret_gone += done.removed + done.blobs;

@@ -87,20 +87,34 @@ static int undo_operation(const struct hal9_op_env *env, const char *id) {
 static int undo_run(const struct hal9_op_env *env, const char *run) {
     _cleanup_error_ struct hal9_error err = {0};
     struct hal9_op_result *all = NULL;
-    size_t n = 0;
+    size_t n = 0, taken = 0, planned = 0;
     int code = CLI_HOLDS;
     hal9_status s = hal9_op_undo_run(env, run, &all, &n, &err);
 
     if (s != HAL9_OK)
         code = cli_error(&err);
     for (size_t i = 0; i < n; i++) {
-        if (all[i].state == HAL9_OP_FAILED && code == CLI_HOLDS)
+        bool failed = all[i].state == HAL9_OP_FAILED;
+
+        if (failed && code == CLI_HOLDS)
             code = CLI_NOT;
+        if (failed && all[i].id[0])
+            cli_next("hal9-rollback show %s", cli_short(all[i].id));
+        if (!all[i].nothing)
+            planned++;
+        taken += all[i].state == HAL9_OP_DONE && !all[i].nothing;
         hal9_op_result_clear(&all[i]);
     }
     free(all);
-    if (code == CLI_HOLDS && !cli.dry_run)
-        cli_say("run %s is taken back: %zu operations\n", run, n);
+    if (cli.dry_run)
+        return code == CLI_HOLDS && planned > 0 ? CLI_NOT : code;
+    if (code == CLI_HOLDS)
+        cli_say("run %s is taken back: %zu operation%s\n", run, taken, taken == 1 ? "" : "s");
+    else if (s != HAL9_OK || taken > 0)
+        cli_say(
+            "run %s is taken back in part: %zu operation%s, then it stopped; the older ones are as "
+            "they were\n",
+            run, taken, taken == 1 ? "" : "s");
     return code;
 }
 

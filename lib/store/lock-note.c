@@ -102,8 +102,7 @@ hal9_status hal9_note_write(int fd, const struct hal9_lock_note *note, const cha
     return HAL9_OK;
 }
 
-/* "port:4026531840/8080" -> "port 8080", "unit:x.service" -> "unit x.service". Fresh. */
-static char *resource_words(const char *resource) {
+char *hal9_resource_words(const char *resource) {
     const char *colon = strchr(resource, ':');
     if (!colon)
         return hal9_strdup(resource);
@@ -114,7 +113,7 @@ static char *resource_words(const char *resource) {
 }
 
 char *hal9_note_words(const char *resource, const struct hal9_lock_note *note) {
-    _cleanup_free_ char *what = resource_words(resource);
+    _cleanup_free_ char *what = hal9_resource_words(resource);
     if (!note)
         return hal9_strf("%s is held by another process", what);
     char clock[16];

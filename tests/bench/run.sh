@@ -113,6 +113,27 @@ steps() {
   note steps 0 "${medians[0]}"
 }
 
+# A million journals take some 5 GB of memory. The newest operation is a real one, so that its undo has something to look at.
+million() {
+  local dir=$work/million port
+  [ "$(df --output=avail "$memory" | tail -n 1)" -gt 8000000 ] || { skip million 'needs 8 GB in memory' && return; }
+  mkdir "$dir"
+  echo 'hal9: 1' >"$dir/hal9.yaml"
+  "$build/tests/bench/journals" "$dir/state" 1000000
+  export HAL9OPS_STATE_DIR=$dir/state HAL9OPS_LOCK_DIR=$dir/locks HAL9OPS_CONFIG=$dir/hal9.yaml
+  mkfifo "$dir/ready"
+  "$build/tests/fixtures/hold-port" --port 0 --ready-file "$dir/ready" </dev/null >/dev/null 2>&1 &
+  read -r port _ <"$dir/ready"
+  "$build/hal9-portfix" "$port" --yes --force=holder --settle 50ms >/dev/null
+  local newest
+  newest=$("$build/hal9-rollback" history --last 1 -o json | jq -r 'select(.kind == "operation").id')
+  compare -w 1 -r 5 -- "$build/hal9-rollback history --last 20" "$build/hal9-rollback undo -n $newest"
+  note million-history 0 "${medians[0]}"
+  note million-undo 0 "${medians[1]}"
+  unset HAL9OPS_STATE_DIR HAL9OPS_LOCK_DIR HAL9OPS_CONFIG
+  rm -rf "$dir"
+}
+
 ports() {
   if [ "$(id -u)" -ne 0 ] || ! unshare --pid --net --mount --fork true 2>/dev/null; then
     skip port 'needs root, and namespaces'
@@ -132,6 +153,8 @@ for ((round = 1; round <= rounds; round++)); do
   steps
 done
 rm -f "$work/many" "$work/few"
+say "a million operations"
+million
 ports
 
 # ---- the table

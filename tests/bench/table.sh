@@ -25,6 +25,8 @@ start|\`--version\`|hello, world in C|<2
 pass|1,000,000 records of 200 bytes through \`hal9-portfix -\`|\`jq -c .\`|>10
 memory|peak memory of that|of 10,000 records|<1.1
 steps|an operation of 1,000 steps that do nothing, on tmpfs||s0.2
+million-history|\`history --last 20\` of 1,000,000 operations, on tmpfs||s0.5
+million-undo|\`undo -n\` of the newest of them||s0.5
 "
 
 compiler=$(readlink -f "$(sed -n 's/^CMAKE_C_COMPILER:[A-Z]*=//p' "$HAL9_BENCH_BIN/CMakeCache.txt")")

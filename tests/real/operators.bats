@@ -40,3 +40,37 @@ as_operator() { # UID COMMAND…
   run as_operator 12345 hal9-health
   [ "$status" -eq 0 ]
 }
+
+@test "at a terminal the second one waits, is told for whom, and goes on" {
+  skip_unless script bsdutils
+  mkfifo -m 0666 "$TEST_DIR/ready" "$TEST_DIR/go"
+  exec {ready}<>"$TEST_DIR/ready" {go}<>"$TEST_DIR/go"
+  HAL9OPS_TEST_STOP=2:$ready:$go as_operator 12345 hal9-restart hal9-server >"$TEST_DIR/first.log" 2>&1 3>&- 4>&- </dev/null &
+  first=$!
+  read -r -n 1 -t 20 -u "$ready"
+  export -f as_operator
+  start_in_background "$TEST_DIR/second.log" script -qefc "bash -c 'as_operator 12346 hal9-restart hal9-server --tone plain'" /dev/null
+  second=$background_pid
+  wait_for_log "$TEST_DIR/second.log" "waiting for port $port, which hal9-restart holds" 15 || fail "$(cat "$TEST_DIR/second.log" "$TEST_DIR/first.log")"
+  tr -s '\r\n ' ' ' <"$TEST_DIR/second.log" | grep -q "(pid [0-9]*, user 12345, operation [0-9a-z]*)"
+  is_alive "$second"
+  printf g >&"$go"
+  wait "$first"
+  wait_for_exit "$second" 30
+  [ "$exit_status" -eq 0 ] || fail "exit $exit_status: $(cat "$TEST_DIR/second.log")"
+  run as_operator 12345 hal9-health
+  [ "$status" -eq 0 ]
+}
+
+@test "a lock timeout that is over: exit 5, for whom, in time" {
+  mkfifo -m 0666 "$TEST_DIR/ready" "$TEST_DIR/go"
+  exec {ready}<>"$TEST_DIR/ready" {go}<>"$TEST_DIR/go"
+  HAL9OPS_TEST_STOP=2:$ready:$go as_operator 12345 hal9-restart hal9-server >"$TEST_DIR/first.log" 2>&1 3>&- 4>&- </dev/null &
+  first=$!
+  read -r -n 1 -t 20 -u "$ready"
+  run timeout 60 setpriv --reuid 12346 --regid 23456 --clear-groups hal9-restart hal9-server --lock-timeout 300ms -o text
+  [ "$status" -eq 5 ]
+  [[ $output == *"is held by operation"*"hal9-restart, user 12345"* ]]
+  printf g >&"$go"
+  wait "$first"
+}

@@ -265,6 +265,8 @@ struct hal9_lock_note {
     bool ended;
     int64_t time_ms;
 };
+/* "port:4026531840/8080" -> "port 8080", "unit:x.service" -> "unit x.service": a resource as people are told of it. Fresh. */
+HAL9_API char *hal9_resource_words(const char *resource);
 /* Frees and zeroes. */
 HAL9_API void hal9_lock_note_clear(struct hal9_lock_note *n);
 
