@@ -4,11 +4,11 @@
 #include "base/cleanup.h"
 #include "rollback.h"
 
-struct rollback_options rollback_options;
+struct rollback_options rollback_options = {.keep = -1};
 
 static const struct poptOption options[] = {
     {"last", 0, POPT_ARG_INT, &rollback_options.last, 0, "history: only the newest N", "N"},
-    {"keep", 0, POPT_ARG_STRING, &rollback_options.keep, 0, "prune: the newest N stay", "N"},
+    {"keep", 0, POPT_ARG_INT, &rollback_options.keep, 0, "prune: the newest N stay", "N"},
     {"older", 0, POPT_ARG_STRING, &rollback_options.older, 0,
      "prune: what began longer ago, such as 30d", "AGE"},
     {"operations", 0, POPT_ARG_NONE, &rollback_options.operations, 0, "prune: operations", NULL},
@@ -22,7 +22,8 @@ static const struct cli_subcommand subcommands[] = {
     {"resume", "[ID]", "go on with an unfinished operation", rollback_resume, true},
     {"undo", "ID|RUN", "take back what an operation, or a whole run, did", rollback_undo, true},
     {"abort", "[ID]", "freeze an unfinished operation as it stands", rollback_abort, true},
-    {"prune", "", "remove old operations, by --keep N or --older AGE", rollback_prune, true},
+    {"prune", "", "remove what is old: --operations, by --keep N or --older AGE", rollback_prune,
+     true},
     {NULL, NULL, NULL, NULL, false},
 };
 static const struct cli_example examples[] = {

@@ -17,12 +17,15 @@ int rollback_undo(void);
 int rollback_abort(void);
 /* rollback-prune.c: */
 int rollback_prune(void);
+/* rollback-prune-operations.c: */
+int rollback_prune_operations(void);
 
 /* Their options. */
 struct rollback_options {
     int last; /* --last */
     /* of prune */
-    char *keep, *older;
+    int keep; /* -1: not told */
+    char *older;
     int operations;
 };
 extern struct rollback_options rollback_options;

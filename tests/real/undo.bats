@@ -13,7 +13,7 @@ setup() {
 }
 
 newest() {
-  hal9-rollback history --last "${1:-1}" -o json | jq -r 'select(.kind == "operation").id' | head -n 1
+  hal9-rollback history --last 1 -o json | jq -r 'select(.kind == "operation").id'
 }
 
 # A thief with a program of its own, and the whole incident put right: two operations of one run.
@@ -87,26 +87,26 @@ incident() {
 }
 
 @test "prune: wrong words exit 2; -n only tells; what is old goes, an unfinished one stays, twice does nothing" {
-  for words in "" "--keep x" "--keep -1" "--older soon" "--keep 1 hal9-server"; do
+  for words in "" "--keep 1" "--operations" "--operations --keep x" "--operations --keep -1" "--operations --older soon" "--operations --keep 1 hal9-server"; do
     # shellcheck disable=SC2086 # words
     run hal9-rollback prune $words
     [ "$status" -eq 2 ] || fail "prune $words: exit $status: $output"
   done
   for _ in 1 2 3; do hal9-restart hal9-server; done
-  run hal9-rollback prune -n --keep 1 -o text
+  run hal9-rollback prune --operations -n --keep 1 -o text
   [ "$status" -eq 1 ]
   [[ $output == *"2 operations would be removed, 1 stay"* ]]
   [ "$(operations)" -eq 3 ]
-  run hal9-rollback prune --older 1h --keep 1 -o text
+  run hal9-rollback prune --operations --older 1h --keep 1 -o text
   [[ $output == *"0 operations removed, 3 stay"* ]]
   kill_at_line 3 hal9-restart hal9-server
-  run hal9-rollback prune --keep 0 -o text
+  run hal9-rollback prune --operations --keep 0 -o text
   [ "$status" -eq 0 ]
   [[ $output == *"1 operations without an end stay"*"3 operations removed, 1 stay"* ]]
   hal9-rollback resume
-  run hal9-rollback prune --keep 0 --operations -o text
+  run hal9-rollback prune --operations --keep 0 -o text
   [[ $output == *"1 operation removed, 0 stay"* ]]
-  run hal9-rollback prune --keep 0 -o text
+  run hal9-rollback prune --operations --keep 0 -o text
   [ "$status" -eq 0 ]
   [[ $output == *"0 operations removed, 0 stay"* ]]
   [ "$(copies hal9-server)" -eq 1 ]
