@@ -176,7 +176,7 @@ static hal9_status replace(const struct link *l, const char *path, const char *t
     if (hal9_sys_renameat(l->dir, temp, l->dir, l->name) == 0)
         return HAL9_OK;
     hal9_status st = hal9_error_errno(err, errno, "cannot replace %s", path);
-    unlinkat(l->dir, temp, 0); /* not counted as a fault point: it cleans up after one */
+    hal9_sys_discardat(l->dir, temp);
     return st;
 }
 
