@@ -61,7 +61,7 @@ void hal9_archive_drop(struct hal9_archive_writer **at) {
     if (w->path && w->fd >= 0)
         close(w->fd);
     if (w->temp)
-        unlink(w->temp); /* not counted as a fault point: it cleans up after one */
+        hal9_sys_discard(w->temp);
     free(w->temp);
     free(w->path);
     hal9_error_clear(&w->error);
@@ -276,7 +276,7 @@ static void sweep_one(int dir, const char *name) {
         HAL9_RETRY(openat(dir, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
 
     if (fd >= 0 && HAL9_RETRY(flock(fd, LOCK_EX | LOCK_NB)) == 0)
-        unlinkat(dir, name, 0);
+        hal9_sys_discardat(dir, name); /* a killed run's */
 }
 
 void hal9_archive_sweep(const char *dir) {

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "sys/archive.h"
+#include "sys/fault.h"
 #include "workload/bundle.h"
 
 enum { KEPT = 10 };
@@ -164,7 +165,7 @@ static void prune(const char *dir) {
             hal9_strv_add(&names, entry->d_name);
     hal9_strv_sort_unique(&names);
     for (size_t i = 0; i + KEPT < names.n; i++)
-        unlinkat(dirfd(d), names.v[i], 0);
+        hal9_sys_unlinkat(dirfd(d), names.v[i], 0);
     closedir(d);
 }
 
