@@ -6,7 +6,7 @@
 
 struct hal9_balancer_driver {
     const char *key; /* "haproxy" */
-    /* Fills a view that is zeroed (bal_view_add()). backend is also what the messages call it. Bounded: a peer that accepts and never answers is
+    /* Fills a view that has only its backend (bal_view_add()); lean: sessions and old_sessions aren't asked for. backend is also what the messages call it. Bounded: a peer that accepts and never answers is
      * HAL9_E_TIMEOUT. The caller clears the view on errors, too. */
     hal9_status (*look)(const struct hal9_balancer_spec *b, const char *backend, int cancel_fd,
                         struct hal9_balancer_view *ret, struct hal9_error *err);
@@ -27,6 +27,9 @@ extern const struct hal9_balancer_driver hal9_balancer_haproxy;
 /* table.c: the driver of a spec. HAL9_E_UNSUPPORTED, by name, where there is none. */
 hal9_status bal_driver(const struct hal9_balancer_spec *b, const struct hal9_balancer_driver **ret,
                        struct hal9_error *err);
+/* As hal9_balancer_look(), without the sessions where that is cheaper. */
+hal9_status bal_look(const struct hal9_balancer_spec *b, const char *backend, bool lean,
+                     int cancel_fd, struct hal9_balancer_view *ret, struct hal9_error *err);
 /* Names of the locks of a backend, by its driver. */
 hal9_status bal_resources(const struct hal9_balancer_spec *b, const char *backend,
                           struct hal9_strv *ret, struct hal9_error *err);

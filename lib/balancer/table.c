@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 
 static const struct hal9_balancer_driver *const drivers[] = {
+    &hal9_balancer_haproxy,
     NULL,
 };
 
@@ -43,8 +44,13 @@ hal9_status bal_resources(const struct hal9_balancer_spec *b, const char *backen
 hal9_status hal9_balancer_look(const struct hal9_balancer_spec *b, const char *backend,
                                int cancel_fd, struct hal9_balancer_view *ret,
                                struct hal9_error *err) {
+    return bal_look(b, backend, false, cancel_fd, ret, err);
+}
+
+hal9_status bal_look(const struct hal9_balancer_spec *b, const char *backend, bool lean,
+                     int cancel_fd, struct hal9_balancer_view *ret, struct hal9_error *err) {
     const struct hal9_balancer_driver *d;
-    struct hal9_balancer_view v = {.old_sessions = -1};
+    struct hal9_balancer_view v = {.lean = lean, .old_sessions = -1};
     hal9_status st = bal_driver(b, &d, err);
 
     if (st != HAL9_OK)

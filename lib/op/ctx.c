@@ -54,6 +54,10 @@ const cJSON *hal9_step_after_of(const struct hal9_step_ctx *c, const char *step_
     return after;
 }
 
+const cJSON *hal9_step_result(const struct hal9_step_ctx *c) {
+    return c->step->state == HAL9_STEP_DONE ? c->step->result : NULL;
+}
+
 void hal9_step_progress(struct hal9_step_ctx *c, const char *fmt, ...) {
     va_list ap;
     va_start(ap, fmt);

@@ -26,6 +26,9 @@ const char *hal9_proc_script(const struct hal9_proc *p, bool *ret_module);
 /* That script as an absolute path (by cwd where it is relative); fresh, or NULL. */
 char *hal9_proc_script_path(const struct hal9_proc *p);
 
+/* Whether two addresses are the same one, v4-mapped or not. */
+bool hal9_addr_same(const struct hal9_addr *a, const struct hal9_addr *b);
+
 /* Absolute milliseconds (monotonic, < 0: never) as a timeout for poll(). */
 int hal9_poll_timeout(int64_t deadline_ms);
 

@@ -53,6 +53,7 @@ struct hal9_balancer_view {
     char *backend;
     struct hal9_balancer_server *v;
     size_t n, cap;
+    bool lean;           /* looked at without sessions, which take long to tell */
     bool all_or_nothing; /* static balancing: weights are 0 or 100 % only */
     /* reached over the network: another host may work on it, and no lock of this host excludes that */
     bool shared;
@@ -65,8 +66,8 @@ struct hal9_balancer_view {
 /* Frees and zeroes. */
 HAL9_API void hal9_balancer_view_clear(struct hal9_balancer_view *v);
 /* NULL: no such server. */
-HAL9_API const struct hal9_balancer_server *
-hal9_balancer_server(const struct hal9_balancer_view *v, const char *name);
+HAL9_API const struct hal9_balancer_server *hal9_balancer_server(const struct hal9_balancer_view *v,
+                                                                 const char *name);
 /* HAL9_E_NOT_FOUND: no such backend (hint: nearest); HAL9_E_UNKNOWN, HAL9_E_IO, HAL9_E_TIMEOUT: can't be reached, and which socket; HAL9_E_PERM;
  * HAL9_E_PROTOCOL; HAL9_E_UNSUPPORTED: no driver for this kind. */
 HAL9_API hal9_status hal9_balancer_look(const struct hal9_balancer_spec *b, const char *backend,
@@ -84,6 +85,12 @@ HAL9_API bool hal9_balancer_forgot(const cJSON *then, const struct hal9_balancer
 HAL9_API hal9_status hal9_balancer_own(const struct hal9_balancer_view *v, const char *told,
                                        uint16_t port, const char **ret_server,
                                        struct hal9_error *err);
+
+/* Whether so many would still be up and take traffic without these; HAL9_E_REFUSED (guard last-server) when fewer would, and these are some of those
+ * that do now. */
+HAL9_API hal9_status hal9_balancer_spares(const struct hal9_balancer_view *v,
+                                          const struct hal9_strv *servers, int64_t min_up,
+                                          struct hal9_error *err);
 
 /* The spec for a step's args, secrets as references; fresh. And back; hal9_balancer_free() frees it. */
 HAL9_API cJSON *hal9_balancer_json(const struct hal9_balancer_spec *b);

@@ -93,6 +93,8 @@ HAL9_API hal9_status hal9_step_note(struct hal9_step_ctx *c, cJSON *note, struct
 HAL9_API const cJSON *hal9_step_notes(const struct hal9_step_ctx *c);
 /* "after" of an earlier step of this operation (of a skipped one: how it was found), or NULL; borrowed. */
 HAL9_API const cJSON *hal9_step_after_of(const struct hal9_step_ctx *c, const char *step_name);
+/* This very step's "after", where it was done and is only compared with now (an undo looks whether it was changed since); else NULL. Borrowed. */
+HAL9_API const cJSON *hal9_step_result(const struct hal9_step_ctx *c);
 /* What the person at the terminal sees while it lasts: "waiting for pid 4711 to end". */
 HAL9_API void hal9_step_progress(struct hal9_step_ctx *c, const char *fmt, ...) HAL9_PRINTF(2, 3);
 /* Facts about a failure for the fail line, records and words (who took the port again; the log's tail). Taken; replaces an earlier one. */

@@ -251,6 +251,56 @@ HAL9_API uint64_t hal9_sock_netns(void);
 /* Established connections whose local port is this, IPv4 and IPv6. */
 HAL9_API hal9_status hal9_sock_connections(uint16_t port, size_t *ret, struct hal9_error *err);
 
+/* ---- connections ----------------------------------------------------------------------------- */
+
+enum hal9_tcp_state { /* as the kernel numbers them */
+                      HAL9_TCP_ESTABLISHED = 1,
+                      HAL9_TCP_SYN_SENT,
+                      HAL9_TCP_SYN_RECV,
+                      HAL9_TCP_FIN_WAIT1,
+                      HAL9_TCP_FIN_WAIT2,
+                      HAL9_TCP_TIME_WAIT,
+                      HAL9_TCP_CLOSE,
+                      HAL9_TCP_CLOSE_WAIT,
+                      HAL9_TCP_LAST_ACK,
+                      HAL9_TCP_LISTEN,
+                      HAL9_TCP_CLOSING,
+                      HAL9_TCP_STATES, /* how many, from 1 */
+};
+HAL9_API const char *hal9_tcp_state_name(enum hal9_tcp_state s); /* "established", "time-wait" */
+struct hal9_connection {
+    enum hal9_tcp_state state;
+    struct hal9_addr local, peer;
+    uint16_t local_port, peer_port;
+    uint64_t inode; /* 0: no process has it any more */
+};
+/* Which connections. All that is set must match; IPv4 and IPv6 alike, and v4-mapped addresses are their IPv4 ones. */
+struct hal9_connections_want {
+    unsigned states;                /* mask of 1 << enum hal9_tcp_state; 0: all but LISTEN */
+    uint16_t local_port, peer_port; /* 0: any */
+    const struct hal9_addr *peer;   /* NULL: any */
+};
+/* Calls fn for each TCP connection of this network namespace; the kernel filters states and ports (/proc/net/tcp where it has no sock_diag). */
+HAL9_API hal9_status hal9_connections_each(const struct hal9_connections_want *want,
+                                           void (*fn)(const struct hal9_connection *c, void *data),
+                                           void *data, struct hal9_error *err);
+struct hal9_connection_counts {
+    size_t total;
+    size_t by_state[HAL9_TCP_STATES];
+};
+/* How many there are. */
+HAL9_API hal9_status hal9_connections_count(const struct hal9_connections_want *want,
+                                            struct hal9_connection_counts *ret,
+                                            struct hal9_error *err);
+/* How many of them these processes have among their descriptors. Processes that end meanwhile have none; HAL9_E_PERM: one's can't be read. */
+HAL9_API hal9_status hal9_connections_held(const struct hal9_connections_want *want,
+                                           const pid_t *pids, size_t n_pids, size_t *ret,
+                                           struct hal9_error *err);
+/* Whether the address is one of this host: loopback, or of one of its interfaces. */
+HAL9_API bool hal9_addr_of_host(const struct hal9_addr *a);
+/* "127.0.0.1", "::1": numbers only. False: it is none. */
+HAL9_API bool hal9_addr_of_text(const char *text, struct hal9_addr *ret);
+
 /* ---- spawning -------------------------------------------------------------------------------- */
 
 /* How to start a process. All other descriptors are closed, signals reset, umask as told. */

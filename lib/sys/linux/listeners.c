@@ -16,8 +16,7 @@ static bool lacking(int failed) {
            failed == ECONNREFUSED;
 }
 
-/* Sockets by sock_diag, else by /proc/net. diag may be -1. */
-static int dump(int diag, const struct hal9_diag_query *q, hal9_diag_fn fn, void *data) {
+int hal9_sockets_dump(int diag, const struct hal9_diag_query *q, hal9_diag_fn fn, void *data) {
     int failed = diag < 0 ? ENOENT : hal9_diag_dump(diag, q, fn, data);
     return lacking(failed) ? hal9_proc_net_dump(q, fn, data) : failed;
 }
@@ -69,7 +68,7 @@ hal9_status hal9_sock_listeners(const struct hal9_ports *ports, unsigned protos,
                                         .states =
                                             all[p] == HAL9_UDP ? HAL9_DIAG_CLOSE : HAL9_DIAG_LISTEN,
                                         .ports = ports};
-            int failed = dump(diag, &q, add, ret);
+            int failed = hal9_sockets_dump(diag, &q, add, ret);
             if (failed) {
                 ret->n = from;
                 return hal9_error_errno(err, failed, "cannot list the %s sockets of this host",
@@ -130,7 +129,7 @@ hal9_status hal9_sock_connections(uint16_t port, size_t *ret, struct hal9_error 
                                     .proto = HAL9_TCP,
                                     .states = HAL9_DIAG_ESTABLISHED,
                                     .ports = &one};
-        int failed = dump(diag, &q, count, &n);
+        int failed = hal9_sockets_dump(diag, &q, count, &n);
         if (failed)
             return hal9_error_errno(err, failed, "cannot count the connections of port %u", port);
     }

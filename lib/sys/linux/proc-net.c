@@ -59,6 +59,31 @@ bool hal9_proc_net_parse(const char *line, const struct hal9_diag_query *q,
     return true;
 }
 
+bool hal9_proc_net_connection(const char *line, const struct hal9_diag_query *q,
+                              struct hal9_connection *ret) {
+    struct hal9_connection c = {0};
+    struct hal9_listener l;
+    uint64_t port;
+    uint64_t state;
+    const char *at = line;
+    if (!hal9_proc_net_parse(line, q, &l))
+        return false;
+    hal9_scan_words(&at, 1);
+    if (!scan_addr(&at, &c.local) || !hal9_scan_number(&at, 16, &port))
+        return false;
+    c.local_port = (uint16_t)port;
+    if (!scan_addr(&at, &c.peer) || !hal9_scan_number(&at, 16, &port) ||
+        !hal9_scan_number(&at, 16, &state))
+        return false;
+    c.peer_port = (uint16_t)port;
+    c.state = (enum hal9_tcp_state)state;
+    c.inode = l.inode;
+    if (q->peer_port && q->peer_port != c.peer_port)
+        return false;
+    *ret = c;
+    return true;
+}
+
 int hal9_proc_net_dump(const struct hal9_diag_query *q, hal9_diag_fn fn, void *data) {
     char path[32];
     snprintf(path, sizeof(path), "/proc/net/%s%s", q->proto == HAL9_UDP ? "udp" : "tcp",
@@ -70,8 +95,11 @@ int hal9_proc_net_dump(const struct hal9_diag_query *q, hal9_diag_fn fn, void *d
     size_t size = 0;
     while (getline(&line, &size, f) > 0) {
         struct hal9_listener l;
-        if (hal9_proc_net_parse(line, q, &l))
+        struct hal9_connection c;
+        if (!q->connection && hal9_proc_net_parse(line, q, &l))
             fn(&l, data);
+        else if (q->connection && hal9_proc_net_connection(line, q, &c))
+            q->connection(&c, data);
     }
     return ferror(f) ? EIO : 0;
 }

@@ -84,12 +84,31 @@ static void read_attributes(const struct nlmsghdr *h, struct hal9_listener *l) {
     }
 }
 
+static void read_connection(const struct inet_diag_msg *m, const struct hal9_diag_query *q,
+                            void *data) {
+    struct hal9_connection c = {.state = m->idiag_state,
+                                .local_port = ntohs(m->id.idiag_sport),
+                                .peer_port = ntohs(m->id.idiag_dport),
+                                .local.family = m->idiag_family,
+                                .peer.family = m->idiag_family,
+                                .inode = m->idiag_inode};
+    const size_t len = m->idiag_family == AF_INET6 ? 16 : 4;
+    memcpy(c.local.bytes, m->id.idiag_src, len);
+    memcpy(c.peer.bytes, m->id.idiag_dst, len);
+    if (!q->peer_port || q->peer_port == c.peer_port)
+        q->connection(&c, data);
+}
+
 /* The states are checked again: an exact request answers with whatever it meets. */
 static void read_socket(const struct nlmsghdr *h, const struct hal9_diag_query *q, hal9_diag_fn fn,
                         void *data) {
     const struct inet_diag_msg *m = NLMSG_DATA(h);
     if (h->nlmsg_len < NLMSG_LENGTH(sizeof(*m)) || !(q->states & 1u << m->idiag_state))
         return;
+    if (q->connection) {
+        read_connection(m, q, data);
+        return;
+    }
     struct hal9_listener l = {.proto = q->proto,
                               .port = ntohs(m->id.idiag_sport),
                               .inode = m->idiag_inode,
@@ -148,7 +167,8 @@ int hal9_diag_dump(int fd, const struct hal9_diag_query *q, hal9_diag_fn fn, voi
         .head = {.nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
         .body = {.sdiag_family = (uint8_t)q->family,
                  .sdiag_protocol = q->proto == HAL9_UDP ? IPPROTO_UDP : IPPROTO_TCP,
-                 .idiag_states = q->states},
+                 .idiag_states = q->states,
+                 .id = {.idiag_dport = htons(q->peer_port)}},
     };
     r.head.nlmsg_len = NLMSG_LENGTH(sizeof(r.body));
     if (q->ports && q->ports->n == 1 && q->ports->v[0].first == q->ports->v[0].last) {

@@ -13,6 +13,9 @@ struct hal9_diag_query {
     enum hal9_proto proto;
     uint32_t states;
     const struct hal9_ports *ports; /* local ports; NULL or empty: all */
+    /* connections, with both their ends: called in place of the hal9_diag_fn */
+    void (*connection)(const struct hal9_connection *c, void *data);
+    uint16_t peer_port; /* of connections; 0: any */
 };
 typedef void (*hal9_diag_fn)(const struct hal9_listener *l, void *data);
 /* Opens the netlink socket. -1 and errno. */
@@ -33,6 +36,14 @@ int hal9_proc_net_dump(const struct hal9_diag_query *q, hal9_diag_fn fn, void *d
 /* One line. False: not a socket of these states. */
 bool hal9_proc_net_parse(const char *line, const struct hal9_diag_query *q,
                          struct hal9_listener *ret);
+/* The same with both ends. */
+bool hal9_proc_net_connection(const char *line, const struct hal9_diag_query *q,
+                              struct hal9_connection *ret);
+
+/* ---- listeners.c ------------------------------------------------------------------------------ */
+
+/* Sockets by sock_diag, else by /proc/net. diag may be -1. 0, or an errno. */
+int hal9_sockets_dump(int diag, const struct hal9_diag_query *q, hal9_diag_fn fn, void *data);
 
 /* ---- fds.c: sockets among a process' descriptors -------------------------------------------------- */
 
