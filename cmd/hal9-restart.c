@@ -283,6 +283,7 @@ static void begin_job(struct restart_job *j) {
                                           .gate = !no_gate,
                                           .no_bundle = no_bundle,
                                           .ignore_depends = cli_forced("depends"),
+                                          .ignore_last_server = cli_forced("last-server"),
                                           .ignore_flap = cli_forced("flap"),
                                           .automatic = cli.from_stdin || (if_down && !person),
                                           .follow = follows,

@@ -7,8 +7,6 @@
 /* restart-ready.c: whether what `run` names is there: program, folder, user. HAL9_E_REFUSED with the
  * key and its place; HAL9_E_CONFIG and HAL9_E_UNSUPPORTED for what can't be started at all. */
 hal9_status hal9_restart_can_start(const struct hal9_service *s, struct hal9_error *err);
-/* HAL9_E_UNSUPPORTED when it runs and would have to be drained first. */
-hal9_status hal9_restart_can_stop(const struct hal9_restart_finding *f, struct hal9_error *err);
 hal9_status hal9_restart_ready(const struct hal9_service *s, struct hal9_error *err);
 /* Asks systemd about its unit, where it is one: refused when there is none; sets running. */
 hal9_status hal9_restart_unit(struct hal9_restart_finding *f, struct hal9_error *err);
@@ -67,6 +65,24 @@ void hal9_restart_tell_left(const struct hal9_restart *r, struct hal9_restart_fi
 /* restart-bundle.c: whether there is anything to save of it; the args of that step. */
 bool hal9_restart_has_evidence(const struct hal9_restart *r, const struct hal9_restart_finding *f);
 cJSON *hal9_restart_bundle_args(const struct hal9_restart *r, const struct hal9_restart_finding *f);
+
+/* restart-drain.c: its server behind a balancer. Sets f->drain. HAL9_E_UNKNOWN: the balancer can't be asked; HAL9_E_CONFIG: no such backend or server,
+ * with the place; HAL9_E_REFUSED: guard last-server. */
+hal9_status hal9_restart_drain(const struct hal9_restart *r, struct hal9_restart_finding *f,
+                               struct hal9_error *err);
+void hal9_restart_drain_free(struct hal9_restart_drain *d);
+cJSON *hal9_restart_drain_args(const struct hal9_restart_finding *f);
+cJSON *hal9_restart_undrain_args(const struct hal9_restart_finding *f);
+char *hal9_restart_drain_title(const struct hal9_restart_finding *f);
+char *hal9_restart_undrain_title(const struct hal9_restart_finding *f);
+/* The chain whose first step this is waits for those of the same backend that come before it. */
+void hal9_restart_drain_after(const struct hal9_restart_finding *f,
+                              const struct hal9_restart_findings *all, const struct hal9_plan *plan,
+                              struct hal9_step *first);
+/* Whether the step only gives traffic back: it does not decide how the service is. */
+bool hal9_restart_gives_back(const struct hal9_op_step *s);
+/* Adds to end_words that its server stays drained, where that is so. */
+void hal9_restart_tell_drained(struct hal9_restart_finding *f, const struct hal9_op *op);
 
 /* restart-plan.c */
 hal9_status hal9_restart_plan_from(const struct hal9_restart *r,

@@ -7,6 +7,7 @@
 static void clear_finding(struct hal9_restart_finding *f) {
     hal9_service_ref_clear(&f->ref);
     hal9_error_clear(&f->refusal);
+    hal9_restart_drain_free(f->drain);
     free(f->words);
     free(f->ill);
     free(f->end_words);
@@ -188,7 +189,7 @@ static hal9_status look_one(const struct hal9_restart *r, const struct hal9_rest
         return st;
     st = hal9_hold_check(r->state, f->service->name, err);
     if (st == HAL9_OK)
-        st = hal9_restart_can_stop(f, err);
+        st = hal9_restart_drain(r, f, err);
     if (st == HAL9_OK)
         st = hal9_restart_ready(f->service, err);
     if (st == HAL9_OK)

@@ -11,6 +11,7 @@
 struct chain {
     const struct hal9_restart *r;
     const struct hal9_restart_finding *f;
+    const struct hal9_restart_findings *all;
     struct hal9_plan *plan;
     struct hal9_step *first, *last;
     const char *prefix;                  /* of its steps' names */
@@ -56,6 +57,18 @@ static void add_bundle(struct chain *c) {
         link_step(c, "bundle", "logs.bundle", hal9_restart_bundle_args(c->r, c->f),
                   hal9_strf("save the logs of %s", c->f->service->name))
             ->on_fail = HAL9_FAIL_WARN;
+}
+
+static void add_drain(struct chain *c) {
+    if (c->f->drain && c->f->drain->take)
+        link_step(c, "drain", "balancer.drain", hal9_restart_drain_args(c->f),
+                  hal9_restart_drain_title(c->f));
+}
+
+static void add_undrain(struct chain *c) {
+    if (c->f->drain && c->f->drain->back)
+        link_step(c, "undrain", "balancer.set", hal9_restart_undrain_args(c->f),
+                  hal9_restart_undrain_title(c->f));
 }
 
 /* From here on there is no safe place to stop until the service has been started. */
@@ -170,13 +183,16 @@ static void add_revert(const struct chain *done, const struct hal9_step *start,
     add_proofs(&c);
     add_start(&c);
     add_gate(&c);
+    add_undrain(&c);
 }
 
-/* The last step of a service's chain: its gate, or its start. */
+/* The last step of a service's chain: its traffic given back, its gate, or its start. */
 static const struct hal9_step *last_of(const struct hal9_plan *p, const char *service) {
     _cleanup_free_ char *gate = name_of(service, "gate"), *start = name_of(service, "start");
-    const struct hal9_step *s = hal9_plan_find(p, gate);
+    _cleanup_free_ char *undrain = name_of(service, "undrain");
+    const struct hal9_step *s = hal9_plan_find(p, undrain);
 
+    s = s ? s : hal9_plan_find(p, gate);
     return s ? s : hal9_plan_find(p, start);
 }
 
@@ -196,13 +212,17 @@ static void wait_for(const struct chain *c, const struct hal9_service *s) {
 static void add_chain(struct chain *c) {
     add_preflight(c);
     add_bundle(c);
+    add_drain(c);
     if (c->f->running)
         add_stop(c);
     add_proofs(c);
     const struct hal9_step *start = add_start(c), *gate = add_gate(c);
+    const struct chain proven = *c;
 
+    add_undrain(c);
+    hal9_restart_drain_after(c->f, c->all, c->plan, c->first);
     wait_for(c, c->f->service);
-    add_revert(c, start, gate);
+    add_revert(&proven, start, gate);
 }
 
 static void name_plan(struct hal9_plan *p, const struct hal9_strv *services, bool all_down) {
@@ -233,7 +253,7 @@ hal9_status hal9_restart_plan_from(const struct hal9_restart *r,
         }
     }
     for (size_t i = 0; i < f->n; i++) {
-        struct chain c = {.r = r, .f = &f->v[i], .plan = ret, .release = f->v[i].release};
+        struct chain c = {.r = r, .f = &f->v[i], .all = f, .plan = ret, .release = f->v[i].release};
 
         if (f->v[i].unfinished)
             add_start(&c);

@@ -48,21 +48,6 @@ hal9_status hal9_restart_can_start(const struct hal9_service *s, struct hal9_err
     }
 }
 
-hal9_status hal9_restart_can_stop(const struct hal9_restart_finding *f, struct hal9_error *err) {
-    const struct hal9_service *s = f->service;
-    const struct hal9_node *n = s->node ? hal9_node_get(s->node, "drain") : NULL;
-
-    if (!f->running || !s->drain)
-        return HAL9_OK;
-    hal9_error_set(err, HAL9_E_UNSUPPORTED,
-                   "%s: drain: this build has no driver for balancers, and it runs", s->name);
-    hal9_error_hint(err, "take it out of balancer %s by hand, and drain out of the configuration",
-                    s->drain->balancer);
-    if (n)
-        hal9_error_place(err, n->file, n->line, n->col);
-    return HAL9_E_UNSUPPORTED;
-}
-
 /* What can be executed there: HAL9_OK, or an errno. */
 static int executable(const char *path) {
     struct stat st;

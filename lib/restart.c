@@ -78,6 +78,8 @@ static const char *meaning(const char *kind) {
         {"process.start", "could not be started"},
         {"unit.start", "could not be started"},
         {"health.gate", "did not become healthy"},
+        {"balancer.drain", "was not stopped: it could not be drained"},
+        {"balancer.set", "runs, but could not be put back behind its balancer"},
     };
 
     for (size_t i = 0; i < HAL9_ARRAY_LEN(words); i++)
@@ -103,7 +105,8 @@ static const struct hal9_op_step *deciding(const struct hal9_op *op, const char 
     const struct hal9_op_step *last = NULL;
 
     for (size_t i = 0; i < op->n_steps; i++) {
-        if (!is_of(&op->steps[i], service) || is_way_back(&op->steps[i], service))
+        if (!is_of(&op->steps[i], service) || is_way_back(&op->steps[i], service) ||
+            (hal9_restart_gives_back(&op->steps[i]) && op->steps[i].state != HAL9_STEP_FAILED))
             continue;
         last = &op->steps[i];
         if (last->state == HAL9_STEP_FAILED)
@@ -202,6 +205,8 @@ hal9_status hal9_restart_outcome(const struct hal9_restart *r, const struct hal9
             st = hal9_restart_unit(&f->v[i], err);
         if (st == HAL9_OK)
             tell_end(r, &f->v[i], &op, s);
+        if (st == HAL9_OK)
+            hal9_restart_tell_drained(&f->v[i], &op);
     }
     hal9_op_clear(&op);
     return st;

@@ -94,20 +94,34 @@ static hal9_status check_weight(const cJSON *before, const cJSON *wanted, struct
     return HAL9_E_USAGE;
 }
 
-/* Somebody else has changed it to a third thing since this was planned. */
-static hal9_status check_expected(struct hal9_step_ctx *c, const cJSON *now, const cJSON *wanted,
-                                  struct hal9_error *err) {
-    const cJSON *expect = cJSON_GetObjectItemCaseSensitive(
-        cJSON_GetObjectItemCaseSensitive(hal9_step_args(c), "expect"), wanted->string);
-    const char *is = hal9_json_str(now, "admin"), *was = hal9_json_str(expect, "admin");
+/* Neither as expected nor as wanted: somebody else has changed it since this was planned. A balancer that was reloaded has forgotten. */
+static hal9_status check_expected(struct hal9_step_ctx *c, const cJSON *before, const cJSON *now,
+                                  const cJSON *wanted, struct hal9_error *err) {
+    const cJSON *expect = cJSON_GetObjectItemCaseSensitive(hal9_step_args(c), "expect");
+    const cJSON *was = cJSON_GetObjectItemCaseSensitive(
+        cJSON_GetObjectItemCaseSensitive(expect, "servers"), wanted->string);
+    const char *instance =
+        hal9_json_str(cJSON_GetObjectItemCaseSensitive(before, "observed"), "instance");
+    const cJSON *one;
 
-    if (!was || !is || hal9_streq(is, was) || hal9_streq(is, hal9_json_str(wanted, "admin")) ||
-        hal9_step_forced(c, "drift"))
+    if (!was || hal9_step_forced(c, "drift") ||
+        (instance && hal9_json_str(expect, "instance") &&
+         !hal9_streq(instance, hal9_json_str(expect, "instance"))))
         return HAL9_OK;
-    hal9_error_set(err, HAL9_E_DRIFT, "server %s is in %s, which somebody else has set meanwhile",
-                   wanted->string, is);
-    hal9_error_hint(err, "look why; --force=drift sets it all the same");
-    return HAL9_E_DRIFT;
+    cJSON_ArrayForEach(one, now) {
+        const cJSON *old = cJSON_GetObjectItemCaseSensitive(was, one->string);
+
+        if (!old || hal9_json_equal(one, old) ||
+            hal9_json_equal(one, cJSON_GetObjectItemCaseSensitive(wanted, one->string)))
+            continue;
+        _cleanup_free_ char *is = hal9_json_text(one);
+
+        hal9_error_set(err, HAL9_E_DRIFT, "server %s has %s %s, which somebody else has set since",
+                       wanted->string, one->string, is);
+        hal9_error_hint(err, "look why; --force=drift sets it all the same");
+        return HAL9_E_DRIFT;
+    }
+    return HAL9_OK;
 }
 
 static hal9_status intent(struct hal9_step_ctx *c, const cJSON *before, cJSON **ret_intent,
@@ -129,7 +143,7 @@ static hal9_status intent(struct hal9_step_ctx *c, const cJSON *before, cJSON **
         hal9_status st = check_weight(before, one, err);
 
         if (st == HAL9_OK)
-            st = check_expected(c, is, one, err);
+            st = check_expected(c, before, is, one, err);
         if (st != HAL9_OK)
             return st;
         is = is ? is->next : NULL;

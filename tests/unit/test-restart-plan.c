@@ -257,17 +257,18 @@ static void its_logs_are_saved_first(void **state) {
     assert_null(hal9_plan_find(&s->plan, "web/bundle"));
 }
 
-/* What runs behind a balancer would have to be drained. */
+/* What runs behind a balancer has to be drained: not known, so not touched. What is down needs none. */
 static void what_can_not_be_drained_is_not_stopped(void **state) {
     struct site *s = *state;
     load(s, "  web:\n" DOWN "    drain: {balancer: edge}\n"
-            "balancers:\n  edge: {haproxy: [unix:/run/x.sock]}\n");
+            "balancers:\n  edge: {haproxy: [unix:/nonexistent/x.sock]}\n");
     struct hal9_restart_finding web = {.service = hal9_config_service(s->config, "web")};
-    assert_ok(hal9_restart_can_stop(&web, &s->err));
+    assert_ok(hal9_restart_drain(&s->restart, &web, &s->err));
+    assert_null(web.drain);
     web.running = true;
-    assert_int_equal(hal9_restart_can_stop(&web, &s->err), HAL9_E_UNSUPPORTED);
-    assert_says(s->err, "web: drain: ");
-    assert_int_equal(s->err.line, 6);
+    assert_int_equal(hal9_restart_drain(&s->restart, &web, &s->err), HAL9_E_UNKNOWN);
+    assert_says(s->err, "web: drain: haproxy at unix:/nonexistent/x.sock can't be reached");
+    assert_null(web.drain);
 }
 
 /* The error, its place and hint. */

@@ -103,12 +103,13 @@ HAL9_API void hal9_balancer_free(struct hal9_balancer_spec *b);
 /*
  * balancer.set    args {balancer, backend, servers: {NAME: {weight?, admin?}}, expect?, resources}. One step for a whole backend; its inspect sees each
  *                 named server; what is so already gets no command. A server that has gone is an error by name; others are left alone, and those that
- *                 came meanwhile are told (observed.others). before/intent/after {"servers"} of the named. expect: {NAME: {admin?}}, what they must be
- *                 now where they aren't as wanted, else HAL9_E_DRIFT. Invert: balancer.set of before.
+ *                 came meanwhile are told (observed.others). before/intent/after {"servers"} of the named. expect: {instance?, servers: {NAME:
+ *                 {weight?, admin?}}}, what they must be now where they aren't as wanted and the process is still that one, else HAL9_E_DRIFT.
+ *                 Invert: balancer.set of before.
  * balancer.drain  args {balancer, backend, servers: [NAME], timeout_ms, grace_ms, min_up, port?, resources}. Sets admin drain, waits until the sessions
- *                 (of old processes, too) and, with port, the kernel's established connections of it are zero, or the timeout; what remained is in
- *                 after.observed.remained and told; then the grace. Refused (guard last-server) when fewer than min_up servers would stay up.
- *                 Progress: "12 sessions left". Invert: balancer.set of before.
+ *                 (of old processes, too) and, with port, the kernel's established connections of it are zero, and the grace after that; or the
+ *                 timeout: what remained is in after.observed.remained, and told. Refused (guard last-server) when fewer than min_up servers would
+ *                 stay up. One in maintenance is left so. Progress: "12 sessions left". Invert: balancer.set of before.
  * A reload in between makes a balancer forget: where a server is as its configuration starts it and the process is another one, a resume applies again
  * and an undo takes back, instead of calling that drift.
  */

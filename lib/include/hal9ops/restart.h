@@ -21,11 +21,12 @@ struct hal9_restart {
     struct hal9_strv services; /* what to restart, by name */
     bool only_if_down;         /* one that runs and is healthy is left alone */
     struct hal9_strv
-        regardless;        /* those of services that are restarted whatever only_if_down says */
-    bool gate;             /* false: --no-gate */
-    bool no_bundle;        /* its logs are not saved before it is stopped */
-    const cJSON *verdicts; /* the records that named them, by service; NULL-able */
-    bool ignore_depends;   /* the guard "depends" is lifted: services it depends on may be ill */
+        regardless;          /* those of services that are restarted whatever only_if_down says */
+    bool gate;               /* false: --no-gate */
+    bool no_bundle;          /* its logs are not saved before it is stopped */
+    const cJSON *verdicts;   /* the records that named them, by service; NULL-able */
+    bool ignore_depends;     /* the guard "depends" is lifted: services it depends on may be ill */
+    bool ignore_last_server; /* the guard "last-server" is lifted: fewer than min_up may stay up */
     bool ignore_flap; /* the guard "flap" is lifted: restart.limit and the back-off don't count */
     bool automatic;   /* nobody asked for just this: runs like it back off */
     bool follow;      /* one round of many: it backs off where no limit is configured, too */
@@ -48,6 +49,16 @@ enum hal9_restart_end {
     HAL9_RESTART_IS_REVERTED, /* it failed, and its release before is back and healthy */
     HAL9_RESTART_NOT_REACHED, /* a service it depends on failed before */
 };
+/* Its server behind a balancer. */
+struct hal9_restart_drain {
+    const struct hal9_balancer_spec *balancer; /* borrowed from the configuration */
+    char *backend, *server;
+    char *instance; /* of the balancer when it was looked at; NULL */
+    bool take;      /* it is drained; false: only given back what an earlier restart took */
+    cJSON *
+        back; /* {NAME: {weight?, admin}} to give back; NULL: somebody else had it out of service */
+    uint16_t port; /* of this host, whose connections count; 0: none */
+};
 struct hal9_restart_finding {
     const struct hal9_service *service; /* borrowed from the configuration */
     struct hal9_service_ref ref;
@@ -62,9 +73,10 @@ struct hal9_restart_finding {
     char *revert_to;       /* the release that comes back if this one fails; NULL: none does */
     char *revert_not;      /* why none does, in words; NULL */
     struct hal9_strv left; /* running services that depend on it and are not restarted */
-    pid_t pid;             /* the first of its processes; 0: none */
-    char *words;           /* "hal9-server is running (pid 12, since 02:51)" */
-    char *ill;             /* only_if_down: what is wrong with it although it runs, or NULL */
+    struct hal9_restart_drain *drain; /* NULL: nothing to drain or to give back */
+    pid_t pid;                        /* the first of its processes; 0: none */
+    char *words;                      /* "hal9-server is running (pid 12, since 02:51)" */
+    char *ill;                 /* only_if_down: what is wrong with it although it runs, or NULL */
     struct hal9_error refusal; /* REFUSED: its code is the one to exit by */
     enum hal9_restart_end end; /* these two by hal9_restart_outcome() */
     char *end_words;           /* "hal9-server is healthy (pid 77)" */
@@ -85,8 +97,10 @@ HAL9_API hal9_status hal9_restart_look(const struct hal9_restart *r,
                                        struct hal9_restart_findings *ret, struct hal9_error *err);
 /*
  * The plan, for each service in the order of its dependencies, independent ones side by side:
- * preflight -> bundle (when there is anything to save) -> stop (when it runs) -> port free -> start -> gate. Steps are named SERVICE/preflight, SERVICE/bundle, SERVICE/stop, SERVICE/port-8080, SERVICE/start,
- * SERVICE/gate; those that bring a release back when the start or the gate fails SERVICE/revert-release, -stop, -port-8080, -start, -gate. The first refusal is the error, unless leave_refused. A healthy one with an unfinished operation has a start that is so already: that
+ * preflight -> bundle (when there is anything to save) -> drain (when it runs, behind a balancer) -> stop (when it runs) -> port free -> start -> gate ->
+ * undrain. Steps are named SERVICE/preflight, SERVICE/bundle, SERVICE/drain, SERVICE/stop, SERVICE/port-8080, SERVICE/start, SERVICE/gate, SERVICE/undrain;
+ * those that bring a release back when the start or the gate fails SERVICE/revert-release, -stop, -port-8080, -start, -gate, -undrain. Services behind one
+ * backend go one after the other. The first refusal is the error, unless leave_refused. A healthy one with an unfinished operation has a start that is so already: that
  * settles the operation and does nothing else.
  */
 HAL9_API hal9_status hal9_restart_plan(const struct hal9_restart *r, struct hal9_plan *ret,
