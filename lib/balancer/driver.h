@@ -16,6 +16,11 @@ struct hal9_balancer_driver {
     hal9_status (*set)(const struct hal9_balancer_spec *b, const char *backend,
                        const cJSON *servers, const struct hal9_balancer_view *now, int cancel_fd,
                        struct hal9_error *err);
+    /* The same, and what is so after it where the kind tells that in the same exchange (lean; *ret_after is zeroed but for its backend). NULL: only set. */
+    hal9_status (*set_and_look)(const struct hal9_balancer_spec *b, const char *backend,
+                                const cJSON *servers, const struct hal9_balancer_view *now,
+                                int cancel_fd, struct hal9_balancer_view *ret_after,
+                                struct hal9_error *err);
     /* Canonical names for locks: "haproxy:SOCKET/backend". NULL: "balancer:KIND/ADDRESS/backend" with the address as configured. */
     hal9_status (*resources)(const struct hal9_balancer_spec *b, const char *backend,
                              struct hal9_strv *ret, struct hal9_error *err);

@@ -31,11 +31,11 @@ void ha_read_proc(const char *answer, struct ha_process *p) {
 enum { STAT_BACKEND = 2, STAT_ALL = 6 }; /* and servers */
 
 void ha_questions(const char *backend, bool lean, struct hal9_strv *ret) {
-    hal9_strv_add(ret, "show proc");
     hal9_strv_add(ret, "show info");
     hal9_strv_take(ret, hal9_strf("show servers state %s", backend));
-    hal9_strv_take(ret, hal9_strf("show servers conn %s", backend));
     hal9_strv_take(ret, hal9_strf("show stat %s %d -1", backend, lean ? STAT_BACKEND : STAT_ALL));
+    if (!lean)
+        hal9_strv_take(ret, hal9_strf("show servers conn %s", backend));
 }
 
 static void read_info(const char *answer, struct ha_process *p) {
@@ -173,7 +173,7 @@ static hal9_status read_state(const char *balancer, const struct ha_process *p, 
         hal9_error_hint(err, "the socket's level decides (stats socket ... level admin)");
         return HAL9_E_PERM;
     }
-    if (wrong || !hal9_haproxy_table(answer, ' ', &t))
+    if (wrong || !hal9_haproxy_table(answer, ' ', v->lean ? "srv_iweight" : NULL, &t))
         return hal9_error_set(err, HAL9_E_PROTOCOL,
                               "haproxy at %s gives no state of the servers of %s%s%s", p->socket,
                               v->backend, wrong ? ": " : "", wrong ? wrong : "");
@@ -202,7 +202,7 @@ static void add_to(int64_t *sum, int64_t more) {
 static void read_idle(const char *answer, struct hal9_balancer_view *v) {
     struct hal9_haproxy_table t = {0};
 
-    if (hal9_haproxy_error(answer) || !hal9_haproxy_table(answer, ' ', &t))
+    if (hal9_haproxy_error(answer) || !hal9_haproxy_table(answer, ' ', NULL, &t))
         return;
     size_t name = hal9_haproxy_column(&t, "bkname/svname");
     size_t idle = hal9_haproxy_column(&t, "idle_cur");
@@ -229,7 +229,7 @@ static void read_algorithm(const struct hal9_haproxy_table *t, size_t row,
 void ha_read_stat(const char *answer, struct hal9_balancer_view *v, int64_t *ret_sum) {
     struct hal9_haproxy_table t = {0};
 
-    if (hal9_haproxy_error(answer) || !hal9_haproxy_table(answer, ',', &t))
+    if (hal9_haproxy_error(answer) || !hal9_haproxy_table(answer, ',', NULL, &t))
         return;
     size_t name = hal9_haproxy_column(&t, "svname"), now = hal9_haproxy_column(&t, "scur");
     size_t queued = hal9_haproxy_column(&t, "qcur");
@@ -267,7 +267,8 @@ hal9_status ha_read(const char *balancer, struct ha_process *p, const struct hal
 
     free(v->instance);
     v->instance = all;
-    read_idle(answers->v[HA_CONN], v);
     ha_read_stat(answers->v[HA_STAT], v, NULL);
+    if (!v->lean)
+        read_idle(answers->v[HA_CONN], v);
     return HAL9_OK;
 }

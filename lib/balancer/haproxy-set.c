@@ -1,4 +1,5 @@
-/* Changes of servers by the Runtime API: every socket gets all of them, in as few lines as they take. */
+/* Changes of servers by the Runtime API: every socket gets all of them, in as few lines as they take, and is asked behind them what is so then. The API has
+ * nothing to compare with before it changes: the locks exclude other runs. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -60,12 +61,12 @@ static hal9_status refused(const struct ha_process *p, const char *command, cons
                           (int)len, text);
 }
 
-/* The first refusal; the other commands were carried out. */
+/* The first refusal among the answers to the first n commands; the others were carried out. */
 static hal9_status judge(const struct ha_process *p, const struct hal9_strv *commands,
-                         const struct hal9_strv *answers, struct hal9_error *err) {
+                         const struct hal9_strv *answers, size_t n, struct hal9_error *err) {
     size_t bad = 0, first = 0;
 
-    for (size_t i = 0; i < answers->n; i++)
+    for (size_t i = 0; i < n; i++)
         if (answers->v[i][0] && bad++ == 0)
             first = i;
     if (bad == 0)
@@ -74,7 +75,7 @@ static hal9_status judge(const struct ha_process *p, const struct hal9_strv *com
     hal9_status st = refused(p, commands->v[first], text ? text : answers->v[first], err);
 
     if (bad > 1)
-        hal9_error_prefix(err, "%zu of %zu changes were refused, the first", bad, commands->n);
+        hal9_error_prefix(err, "%zu of %zu changes were refused, the first", bad, n);
     return st;
 }
 
@@ -105,39 +106,67 @@ static void keep_state(const struct hal9_balancer_spec *b, const struct ha_proce
 }
 
 /* A master knows no such command, and does nothing then: its worker is told. */
-static hal9_status set_one(struct ha_process *p, const struct hal9_strv *commands, int cancel_fd,
-                           struct hal9_error *err) {
-    _cleanup_strv_ struct hal9_strv answers = {0};
+static hal9_status tell(struct ha_process *p, const struct hal9_strv *commands, int cancel_fd,
+                        struct hal9_strv *ret, struct hal9_error *err) {
     struct hal9_haproxy_how how = {.cancel_fd = cancel_fd};
-    hal9_status st = hal9_haproxy_ask(p->socket, commands, &how, &answers, err);
+    hal9_status st = hal9_haproxy_ask(p->socket, commands, &how, ret, err);
 
-    if (st == HAL9_OK && hal9_startswith(answers.v[0], "Unknown command"))
+    if (st == HAL9_OK && hal9_startswith(ret->v[0], "Unknown command"))
         st = ha_probe(p, cancel_fd, err);
-    if (st == HAL9_OK && p->master) {
-        how.prefix = HA_WORKER;
-        st = hal9_haproxy_ask(p->socket, commands, &how, &answers, err);
-    }
-    return st == HAL9_OK ? judge(p, commands, &answers, err) : st;
+    if (st != HAL9_OK || !p->master)
+        return st;
+    how.prefix = HA_WORKER;
+    return hal9_haproxy_ask(p->socket, commands, &how, ret, err);
 }
 
-hal9_status ha_set(const struct hal9_balancer_spec *b, const char *backend, const cJSON *servers,
-                   const struct hal9_balancer_view *now, int cancel_fd, struct hal9_error *err) {
+/* The first n commands change, the others ask what is so then. */
+static hal9_status set_one(const struct hal9_balancer_spec *b, struct ha_process *p,
+                           const struct hal9_strv *commands, size_t n, bool again, int cancel_fd,
+                           struct hal9_balancer_view *after, struct hal9_error *err) {
+    _cleanup_strv_ struct hal9_strv answers = {0};
+    hal9_status st = tell(p, commands, cancel_fd, &answers, err);
+
+    if (st == HAL9_OK)
+        st = judge(p, commands, &answers, n, err);
+    if (st != HAL9_OK)
+        return st;
+    if (!again && b->state_file)
+        keep_state(b, p, cancel_fd);
+    const struct hal9_strv rest = {.v = answers.v + n, .n = answers.n - n};
+
+    return ha_read(b->name ? b->name : "", p, &rest, again, after, err);
+}
+
+hal9_status ha_set_and_look(const struct hal9_balancer_spec *b, const char *backend,
+                            const cJSON *servers, const struct hal9_balancer_view *now,
+                            int cancel_fd, struct hal9_balancer_view *ret_after,
+                            struct hal9_error *err) {
     _cleanup_strv_ struct hal9_strv commands = {0};
     hal9_status st = ha_name_ok("a backend", backend, err);
     const cJSON *server;
 
-    (void)now; /* the Runtime API has nothing to compare with: the locks exclude other runs */
     cJSON_ArrayForEach(server, servers) {
         if (st == HAL9_OK)
             st = add_commands(backend, server, &commands, err);
     }
-    for (size_t i = 0; st == HAL9_OK && commands.n > 0 && i < b->haproxy.n; i++) {
+    const size_t n = commands.n;
+
+    ret_after->shared = now->shared;
+    ret_after->remote = now->remote;
+    ha_questions(backend, true, &commands);
+    for (size_t i = 0; st == HAL9_OK && i < b->haproxy.n; i++) {
         struct ha_process p = {.socket = b->haproxy.v[i]};
 
-        st = set_one(&p, &commands, cancel_fd, err);
-        if (st == HAL9_OK && i == 0 && b->state_file)
-            keep_state(b, &p, cancel_fd);
+        st = set_one(b, &p, &commands, n, i > 0, cancel_fd, ret_after, err);
         ha_process_clear(&p);
     }
     return st;
+}
+
+hal9_status ha_set(const struct hal9_balancer_spec *b, const char *backend, const cJSON *servers,
+                   const struct hal9_balancer_view *now, int cancel_fd, struct hal9_error *err) {
+    _cleanup_(hal9_balancer_view_clear) struct hal9_balancer_view after = {
+        .lean = true, .backend = hal9_strdup(backend)};
+
+    return ha_set_and_look(b, backend, servers, now, cancel_fd, &after, err);
 }

@@ -27,20 +27,6 @@ static hal9_status ask(const struct ha_process *p, const struct hal9_balancer_vi
     return hal9_haproxy_ask(p->socket, &questions, &how, ret, err);
 }
 
-/* A master knows no command but its own: its worker is asked, then. */
-static hal9_status look_at(const struct hal9_balancer_spec *b, struct ha_process *p, bool again,
-                           int cancel_fd, struct hal9_balancer_view *v, struct hal9_error *err) {
-    _cleanup_strv_ struct hal9_strv answers = {0};
-    hal9_status st = ask(p, v, cancel_fd, &answers, err);
-
-    if (st != HAL9_OK)
-        return st;
-    ha_read_proc(answers.v[HA_PROC], p);
-    if (p->master)
-        st = ask(p, v, cancel_fd, &answers, err);
-    return st == HAL9_OK ? ha_read(b->name ? b->name : "", p, &answers, again, v, err) : st;
-}
-
 hal9_status ha_probe(struct ha_process *p, int cancel_fd, struct hal9_error *err) {
     _cleanup_strv_ struct hal9_strv commands = {0}, answers = {0};
     const struct hal9_haproxy_how how = {.cancel_fd = cancel_fd};
@@ -51,6 +37,21 @@ hal9_status ha_probe(struct ha_process *p, int cancel_fd, struct hal9_error *err
     if (st == HAL9_OK)
         ha_read_proc(answers.v[0], p);
     return st;
+}
+
+/* A master doesn't know even show info: its worker is asked, then. */
+static hal9_status look_at(const struct hal9_balancer_spec *b, struct ha_process *p, bool again,
+                           int cancel_fd, struct hal9_balancer_view *v, struct hal9_error *err) {
+    _cleanup_strv_ struct hal9_strv answers = {0};
+    hal9_status st = ask(p, v, cancel_fd, &answers, err);
+
+    if (st != HAL9_OK)
+        return st;
+    if (hal9_startswith(answers.v[HA_INFO], "Unknown command"))
+        st = ha_probe(p, cancel_fd, err);
+    if (st == HAL9_OK && p->master)
+        st = ask(p, v, cancel_fd, &answers, err);
+    return st == HAL9_OK ? ha_read(b->name ? b->name : "", p, &answers, again, v, err) : st;
 }
 
 /* "# name" and the names of backends, one a line. */
@@ -123,5 +124,6 @@ const struct hal9_balancer_driver hal9_balancer_haproxy = {
     .key = "haproxy",
     .look = look,
     .set = ha_set,
+    .set_and_look = ha_set_and_look,
     .resources = resources,
 };

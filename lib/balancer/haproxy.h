@@ -32,8 +32,8 @@ void ha_process_clear(struct ha_process *p);
 hal9_status ha_name_ok(const char *what, const char *name, struct hal9_error *err);
 
 /* haproxy-read.c: one process' answers into a view: fills an empty one (first), or adds to one and tells what differs. */
-enum ha_answer { HA_PROC, HA_INFO, HA_STATE, HA_CONN, HA_STAT, HA_ANSWERS };
-/* lean: without the servers' sessions. */
+enum ha_answer { HA_INFO, HA_STATE, HA_STAT, HA_CONN };
+/* lean: without the servers' sessions, and HA_CONN isn't asked. */
 void ha_questions(const char *backend, bool lean, struct hal9_strv *ret);
 /* Reads "show proc": whether it is a master's, and its old workers. */
 void ha_read_proc(const char *answer, struct ha_process *p);
@@ -51,6 +51,10 @@ void ha_add_old(const struct ha_process *p, size_t n, const char *backend, int c
 /* haproxy-set.c */
 hal9_status ha_set(const struct hal9_balancer_spec *b, const char *backend, const cJSON *servers,
                    const struct hal9_balancer_view *now, int cancel_fd, struct hal9_error *err);
+hal9_status ha_set_and_look(const struct hal9_balancer_spec *b, const char *backend,
+                            const cJSON *servers, const struct hal9_balancer_view *now,
+                            int cancel_fd, struct hal9_balancer_view *ret_after,
+                            struct hal9_error *err);
 /* Finds out whether it is a master's socket. */
 hal9_status ha_probe(struct ha_process *p, int cancel_fd, struct hal9_error *err);
 

@@ -1,6 +1,7 @@
 /* What the step kinds of balancers have in common: args, states, going on after a kill, taking back. */
 #include "balancer/job.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
@@ -34,6 +35,44 @@ void bal_job_clear(struct bal_job *j) {
 hal9_status bal_job_look(const struct bal_job *j, struct hal9_step_ctx *c, bool lean,
                          struct hal9_balancer_view *ret, struct hal9_error *err) {
     return bal_look(j->spec, j->backend, lean, hal9_step_cancel_fd(c), ret, err);
+}
+
+/* ---- seen a moment ago ---- */
+
+#define MOMENT_MS 50
+
+static struct {
+    pthread_mutex_t lock;
+    uint64_t operation;
+    const cJSON *args; /* whose: a step's stay where they are while its plan holds */
+    int64_t at_ms;
+    struct hal9_balancer_view view;
+} seen = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+void bal_remember(const struct hal9_step_ctx *c, struct hal9_balancer_view *v) {
+    pthread_mutex_lock(&seen.lock);
+    hal9_balancer_view_clear(&seen.view);
+    seen.view = *v;
+    seen.operation = hal9_step_serial(c);
+    seen.args = hal9_step_args(c);
+    seen.at_ms = hal9_mono_ms();
+    pthread_mutex_unlock(&seen.lock);
+    *v = (struct hal9_balancer_view){0};
+}
+
+bool bal_recall(const struct hal9_step_ctx *c, struct hal9_balancer_view *ret) {
+    pthread_mutex_lock(&seen.lock);
+    const bool good = seen.args == hal9_step_args(c) && seen.operation == hal9_step_serial(c) &&
+                      hal9_mono_ms() - seen.at_ms < MOMENT_MS;
+
+    if (good)
+        *ret = seen.view;
+    else
+        hal9_balancer_view_clear(&seen.view);
+    seen.view = (struct hal9_balancer_view){0};
+    seen.args = NULL;
+    pthread_mutex_unlock(&seen.lock);
+    return good;
 }
 
 cJSON *bal_args(const struct hal9_balancer_spec *b, const char *backend) {
@@ -131,6 +170,7 @@ hal9_status bal_recover(struct hal9_step_ctx *c, const cJSON *before, const cJSO
             !hal9_balancer_forgot(before, &v, one->string))
             *ret = HAL9_RECOVER_STOP;
     }
+    bal_remember(c, &v);
     return HAL9_OK;
 }
 

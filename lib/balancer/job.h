@@ -20,6 +20,13 @@ void bal_job_clear(struct bal_job *j);
 /* As bal_look(), with the step's cancel fd. */
 hal9_status bal_job_look(const struct bal_job *j, struct hal9_step_ctx *c, bool lean,
                          struct hal9_balancer_view *ret, struct hal9_error *err);
+/*
+ * What a step has just seen of its backend, for the look that it would take next: the operation's inspect (is all so already?), the step's own inspect
+ * right after it, its apply, and what that saw afterwards for the verify. One step's at a time; taken once; what is older than a moment, or of another
+ * step or operation, is not taken, and all is seen anew. An operation looks at its steps only under its locks.
+ */
+void bal_remember(const struct hal9_step_ctx *c, struct hal9_balancer_view *v); /* takes it */
+bool bal_recall(const struct hal9_step_ctx *c, struct hal9_balancer_view *ret);
 /* {balancer, backend, resources} */
 cJSON *bal_args(const struct hal9_balancer_spec *b, const char *backend);
 hal9_status bal_step_resources(const cJSON *args, struct hal9_strv *ret, struct hal9_error *err);

@@ -72,9 +72,13 @@ static hal9_status inspect(struct hal9_step_ctx *c, cJSON **ret_state, struct ha
     _cleanup_job_ struct bal_job j = {0};
     hal9_status st = bal_job_parse(c, &j, err);
 
-    if (st == HAL9_OK)
+    if (st == HAL9_OK && !bal_recall(c, &v))
         st = bal_job_look(&j, c, true, &v, err);
-    return st == HAL9_OK ? state_of(c, &j, &v, ret_state, err) : st;
+    if (st == HAL9_OK)
+        st = state_of(c, &j, &v, ret_state, err);
+    if (st == HAL9_OK)
+        bal_remember(c, &v);
+    return st;
 }
 
 /* A weight that the balancer can't have is told before anything is done. */
@@ -168,6 +172,24 @@ static cJSON *change_of(const struct hal9_balancer_server *s, const cJSON *wante
     return NULL;
 }
 
+/* Makes the changes; what is seen after them is the verify's to judge. */
+static hal9_status change(struct hal9_step_ctx *c, const struct bal_job *j, const cJSON *changes,
+                          const struct hal9_balancer_view *now, struct hal9_error *err) {
+    struct hal9_balancer_view after = {.lean = true, .old_sessions = -1};
+    const int cancel_fd = hal9_step_cancel_fd(c);
+
+    if (!j->driver->set_and_look)
+        return j->driver->set(j->spec, j->backend, changes, now, cancel_fd, err);
+    after.backend = hal9_strdup(j->backend);
+    hal9_status st =
+        j->driver->set_and_look(j->spec, j->backend, changes, now, cancel_fd, &after, err);
+
+    if (st == HAL9_OK)
+        bal_remember(c, &after);
+    hal9_balancer_view_clear(&after);
+    return st;
+}
+
 static hal9_status apply(struct hal9_step_ctx *c, const cJSON *before, const cJSON *intent_,
                          struct hal9_error *err) {
     _cleanup_(hal9_balancer_view_clear) struct hal9_balancer_view v = {0};
@@ -178,7 +200,7 @@ static hal9_status apply(struct hal9_step_ctx *c, const cJSON *before, const cJS
     const cJSON *one;
 
     (void)before;
-    if (st == HAL9_OK)
+    if (st == HAL9_OK && !bal_recall(c, &v))
         st = bal_job_look(&j, c, true, &v, err);
     if (st != HAL9_OK)
         return st;
@@ -187,15 +209,13 @@ static hal9_status apply(struct hal9_step_ctx *c, const cJSON *before, const cJS
 
         if (!s)
             return bal_no_server(j.spec->name, &v, one->string, err);
-        cJSON *change = change_of(s, one);
+        cJSON *it = change_of(s, one);
 
-        if (change)
-            cJSON_AddItemToObject(changes, one->string, change);
+        if (it)
+            cJSON_AddItemToObject(changes, one->string, it);
     }
     bal_tell_shared(&j, &v);
-    return changes->child
-               ? j.driver->set(j.spec, j.backend, changes, &v, hal9_step_cancel_fd(c), err)
-               : HAL9_OK;
+    return changes->child ? change(c, &j, changes, &v, err) : HAL9_OK;
 }
 
 static char *describe(const cJSON *args) {

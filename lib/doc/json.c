@@ -86,8 +86,23 @@ static const cJSON **sorted_members(const cJSON *object, size_t *ret_n) {
     return v;
 }
 
+/* Two of one origin have their members in one order: then none is sought. *ret_order false: they have not. */
+static bool same_in_order(const cJSON *a, const cJSON *b, bool *ret_order) {
+    const cJSON *one = a->child, *two = b->child;
+    *ret_order = true;
+    for (; one && two; one = one->next, two = two->next) {
+        *ret_order = strcmp(one->string, two->string) == 0;
+        if (!*ret_order || !hal9_json_equal(one, two))
+            return false;
+    }
+    return !one && !two;
+}
+
 static bool same_members(const cJSON *a, const cJSON *b) {
     size_t n, m;
+    bool in_order, all = same_in_order(a, b, &in_order);
+    if (in_order)
+        return all;
     _cleanup_free_ const cJSON **one = sorted_members(a, &n);
     _cleanup_free_ const cJSON **two = sorted_members(b, &m);
     bool same = n == m;

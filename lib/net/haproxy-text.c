@@ -32,20 +32,30 @@ const char *hal9_haproxy_error(const char *answer) {
 
 /* ---- tables ---- */
 
-/* Cuts a line into words; empty ones count only between commas. */
-static void cut(char *line, char sep, struct hal9_strv *ret_names, char **cells, size_t n) {
+/* The names of the columns, up to the last that is wanted. */
+static void cut_names(char *line, char sep, const char *last, struct hal9_strv *ret) {
+    char *rest = NULL;
+
+    for (char *name = strtok_r(line, (char[]){sep, '\0'}, &rest); name;
+         name = strtok_r(NULL, (char[]){sep, '\0'}, &rest)) {
+        hal9_strv_add(ret, name);
+        if (hal9_streq(name, last))
+            return;
+    }
+}
+
+/* Cuts a line into n words at most; empty ones count only between commas. A table has some ten thousand of them. */
+static void cut(char *line, char sep, char **cells, size_t n) {
     size_t i = 0;
 
-    while (*line && (ret_names || i < n)) {
-        if (sep == ' ')
-            line += strspn(line, " ");
-        char *end = line + strcspn(line, (char[]){sep, '\0'});
+    while (*line && i < n) {
+        while (sep == ' ' && *line == ' ')
+            line++;
+        char *end = strchrnul(line, sep);
         bool more = *end != '\0';
 
         *end = '\0';
-        if (ret_names && *line)
-            hal9_strv_add(ret_names, line);
-        else if (!ret_names && (*line || sep != ' '))
+        if (*line || sep != ' ')
             cells[i++] = line;
         line = end + more;
     }
@@ -57,11 +67,12 @@ static void add_row(struct hal9_haproxy_table *t, char *line, char sep) {
         t->cells = hal9_realloc_array(t->cells, t->cap * t->names.n, sizeof(*t->cells));
     }
     memset(t->cells + t->rows * t->names.n, 0, t->names.n * sizeof(*t->cells));
-    cut(line, sep, NULL, t->cells + t->rows * t->names.n, t->names.n);
+    cut(line, sep, t->cells + t->rows * t->names.n, t->names.n);
     t->rows++;
 }
 
-bool hal9_haproxy_table(const char *answer, char sep, struct hal9_haproxy_table *ret) {
+bool hal9_haproxy_table(const char *answer, char sep, const char *last,
+                        struct hal9_haproxy_table *ret) {
     struct hal9_haproxy_table t = {.text = hal9_strdup(answer)};
     char *rest = NULL;
 
@@ -69,7 +80,7 @@ bool hal9_haproxy_table(const char *answer, char sep, struct hal9_haproxy_table 
         if (t.names.n > 0)
             add_row(&t, line, sep);
         else if (hal9_startswith(line, "# "))
-            cut(line + 2, sep, &t.names, NULL, 0);
+            cut_names(line + 2, sep, last, &t.names);
     }
     if (t.names.n == 0) {
         free(t.text);

@@ -15,7 +15,7 @@
 enum {
     TIMEOUT_MS = 5000,
     AGAIN_MS = 5,      /* a unix socket whose queue is full can't be polled */
-    LINE = 12000,      /* tune.bufsize is 16384 by default, and not all of that is a line's */
+    LINE = 15000,      /* tune.bufsize is 16384 by default, and not all of that is a line's */
     LINE_LEAST = 1000, /* haproxy refuses a smaller tune.bufsize */
     READ_SIZE = 65536,
     ANSWER_MAX = 64 * 1024 * 1024, /* ten thousand servers take less than 2 MiB */

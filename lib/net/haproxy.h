@@ -39,8 +39,9 @@ struct hal9_haproxy_table {
     char **cells; /* rows * names.n; NULL where a line is shorter */
     size_t rows, cap;
 };
-/* False: the answer has no line of names. Lines before it are passed over. */
-bool hal9_haproxy_table(const char *answer, char sep, struct hal9_haproxy_table *ret);
+/* False: the answer has no line of names. Lines before it are passed over; columns after the one named last (NULL: none) are left out. */
+bool hal9_haproxy_table(const char *answer, char sep, const char *last,
+                        struct hal9_haproxy_table *ret);
 void hal9_haproxy_table_clear(struct hal9_haproxy_table *t);
 /* The number of a column, or SIZE_MAX; a cell, or NULL. Columns vary between versions: their names decide. */
 size_t hal9_haproxy_column(const struct hal9_haproxy_table *t, const char *name);

@@ -58,6 +58,10 @@ const cJSON *hal9_step_result(const struct hal9_step_ctx *c) {
     return c->step->state == HAL9_STEP_DONE ? c->step->result : NULL;
 }
 
+uint64_t hal9_step_serial(const struct hal9_step_ctx *c) {
+    return c->op->serial;
+}
+
 void hal9_step_progress(struct hal9_step_ctx *c, const char *fmt, ...) {
     va_list ap;
     va_start(ap, fmt);

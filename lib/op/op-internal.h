@@ -36,6 +36,7 @@ struct op_step {
 
 struct operation {
     const struct hal9_op_env *env;
+    uint64_t serial;          /* of this process; never the same twice */
     char id[HAL9_ID_LEN + 1]; /* "" until it has a journal */
     struct hal9_plan plan;
     struct op_step *steps;    /* plan.n, in the plan's order */

@@ -1,11 +1,14 @@
 /* Life of an operation in memory. */
+#include <stdatomic.h>
 #include <string.h>
 
 #include "op/op-internal.h"
 
 void op_init(struct operation *op, const struct hal9_op_env *env) {
+    static atomic_uint_least64_t serial;
     memset(op, 0, sizeof(*op));
     op->env = env;
+    op->serial = ++serial;
     op->last = op->failed = op->drifted = OP_NONE;
     pthread_mutex_init(&op->lock, NULL);
     pthread_cond_init(&op->wake, NULL);

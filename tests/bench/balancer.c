@@ -1,5 +1,5 @@
 /* balancer CONFIG NAME BACKEND look | set SERVERS | drain OPTIONS: one operation on a balancer of a configuration, for the bench and for
- * tests/real. SERVERS: {"s1": {"weight": 5}}; OPTIONS: {"servers": ["s1"], "timeout_ms", "grace_ms", "min_up", "port"}. The state directory is
+ * tests/real. SERVERS: {"s1": {"weight": 5}}, or @FILE of that; OPTIONS: {"servers": ["s1"], "timeout_ms", "grace_ms", "min_up", "port"}. The state directory is
  * HAL9OPS_STATE_DIR, guards are lifted by HAL9_TEST_FORCE. Prints the state, or the operation's id and end. Exits 0 done, 1 failed, 2 not begun. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "hal9ops/config.h"
+#include "hal9ops/sys.h"
 
 struct job {
     const struct hal9_balancer_spec *spec;
@@ -107,12 +108,22 @@ static const struct hal9_balancer_spec *find(const struct hal9_config *c, const 
     return NULL;
 }
 
+static cJSON *read_words(const char *text) {
+    _cleanup_buf_ struct hal9_buf file = {0};
+    cJSON *words = NULL;
+
+    if (text[0] == '@' && hal9_file_read(text + 1, (size_t)1 << 24, &file, NULL) == HAL9_OK)
+        text = file.data;
+    hal9_json_parse(text, strlen(text), &words, NULL);
+    return words;
+}
+
 int main(int argc, char **argv) {
     struct hal9_config *config = NULL;
     struct hal9_errors errors = {0};
     int code = 2;
 
-    if (argc < 5)
+    if (argc < 5 || !getenv("HAL9OPS_STATE_DIR"))
         return 2;
     hal9_log_setup("balancer", 0);
     if (hal9_config_load(argv[1], &config, &errors) != HAL9_OK) {
@@ -124,7 +135,7 @@ int main(int argc, char **argv) {
     struct job j = {.spec = find(config, argv[2]), .backend = argv[3], .verb = argv[4]};
 
     if (argc > 5)
-        hal9_json_parse(argv[5], strlen(argv[5]), &j.words, NULL);
+        j.words = read_words(argv[5]);
     if (j.spec)
         code = strcmp(j.verb, "look") == 0 ? look(&j) : run(&j);
     cJSON_Delete(j.words);

@@ -134,6 +134,33 @@ million() {
   rm -rf "$dir"
 }
 
+# A thousand servers behind an haproxy of our own: the weights that are set differ from those that are there, each time.
+weights() {
+  if ! have haproxy || ! have socat; then
+    skip weights 'needs haproxy and socat'
+    return
+  fi
+  local dir=$work/weights tool="$build/tests/bench/balancer $work/weights/hal9.yaml edge hal9 set @$work/weights/new.json"
+  export HAL9OPS_STATE_DIR=$dir/state HAL9OPS_LOCK_DIR=$dir/lock
+  mkdir -p "$dir/lock"
+  {
+    printf 'global\n  stats socket %s/sock mode 600 level admin\n' "$dir"
+    printf 'defaults\n  timeout connect 2s\n  timeout client 9s\n  timeout server 9s\nbackend hal9\n  balance roundrobin\n'
+    for i in {1..1000}; do echo "  server s$i 127.0.0.1:$((i + 1000)) weight 100"; done
+  } >"$dir/cfg"
+  printf 'hal9: 1\nbalancers: {edge: {haproxy: "unix:%s/sock"}}\n' "$dir" >"$dir/hal9.yaml"
+  jq -cn '[range(1; 1001) | {key: "s\(.)", value: {weight: (. % 90)}}] | from_entries' >"$dir/new.json"
+  { echo prompt && for i in {1..1000}; do echo "set server hal9/s$i weight $((i % 90))"; done && echo quit; } >"$dir/new"
+  { echo prompt && for i in {1..1000}; do echo "set server hal9/s$i weight 100"; done && echo quit; } >"$dir/old"
+  haproxy -D -f "$dir/cfg" -p "$dir/pid" 2>"$work/haproxy.log" || { cat "$work/haproxy.log" >&2 && exit 2; }
+  compare -w 2 -r 30 --prepare "sh -c 'rm -rf $dir/state; socat -t5 - UNIX-CONNECT:$dir/sock <$dir/old >$dir/told'" -- \
+    "sh -c 'exec socat -t5 - UNIX-CONNECT:$dir/sock <$dir/new'" "$tool"
+  kill "$(cat "$dir/pid")"
+  unset HAL9OPS_STATE_DIR HAL9OPS_LOCK_DIR
+  note weights "${medians[@]}"
+  rm -rf "$dir"
+}
+
 ports() {
   if [ "$(id -u)" -ne 0 ] || ! unshare --pid --net --mount --fork true 2>/dev/null; then
     skip port 'needs root, and namespaces'
@@ -147,10 +174,11 @@ ports() {
 
 say "load $HAL9_BENCH_LOAD; $rounds rounds"
 for ((round = 1; round <= rounds; round++)); do
-  say "round $round: start, records, steps"
+  say "round $round: start, records, steps, weights"
   quick_start
   pass_through
   steps
+  weights
 done
 rm -f "$work/many" "$work/few"
 say "a million operations"

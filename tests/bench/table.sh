@@ -27,6 +27,7 @@ memory|peak memory of that|of 10,000 records|<1.1
 steps|an operation of 1,000 steps that do nothing, on tmpfs||s0.2
 million-history|\`history --last 20\` of 1,000,000 operations, on tmpfs||s0.5
 million-undo|\`undo -n\` of the newest of them||s0.5
+weights|the weights of 1,000 servers behind HAProxy, seen before and after, in a journal on tmpfs|the same commands in one batch through \`socat\`|<1.3
 "
 
 compiler=$(readlink -f "$(sed -n 's/^CMAKE_C_COMPILER:[A-Z]*=//p' "$HAL9_BENCH_BIN/CMakeCache.txt")")

@@ -230,7 +230,7 @@ three() {
   balancer silent "{haproxy: unix:$TEST_DIR/silent.sock}"
   balancer cut "{haproxy: unix:$TEST_DIR/cut.sock}"
   bal cut look
-  says "broke off after 1 of 5 answers"
+  says "broke off after 1 of 4 answers"
   from=$SECONDS
   bal silent look
   says "timeout: haproxy at unix:$TEST_DIR/silent.sock does not answer in time"

@@ -75,8 +75,8 @@ static void columns_go_by_their_names(void **state) {
     (void)state;
     struct hal9_haproxy_table t = {0};
     /* a version with more and other columns, a line that is too short, one that is too long */
-    assert_true(
-        hal9_haproxy_table("1\n# srv_name new srv_uweight\ns1  x 5\ns2 y\ns3 z 7 8\n", ' ', &t));
+    assert_true(hal9_haproxy_table("1\n# srv_name new srv_uweight\ns1  x 5\ns2 y\ns3 z 7 8\n", ' ',
+                                   NULL, &t));
     assert_int_equal(t.rows, 3);
     size_t weight = hal9_haproxy_column(&t, "srv_uweight");
     assert_int_equal(hal9_haproxy_number(&t, 0, weight, -1), 5);
@@ -86,12 +86,16 @@ static void columns_go_by_their_names(void **state) {
     assert_null(hal9_haproxy_cell(&t, 3, 0));
     assert_null(hal9_haproxy_cell(&t, 0, hal9_haproxy_column(&t, "served")));
     hal9_haproxy_table_clear(&t);
+    assert_true(hal9_haproxy_table("# a b c\n1 2 3\n", ' ', "b", &t)); /* no more than are wanted */
+    assert_int_equal(hal9_haproxy_column(&t, "c"), SIZE_MAX);
+    assert_string_equal(hal9_haproxy_cell(&t, 0, 1), "2");
+    hal9_haproxy_table_clear(&t);
     /* between commas an empty cell is one */
-    assert_true(hal9_haproxy_table("# pxname,svname,qcur,scur,\nb,s1,,4,\n", ',', &t));
+    assert_true(hal9_haproxy_table("# pxname,svname,qcur,scur,\nb,s1,,4,\n", ',', NULL, &t));
     assert_int_equal(hal9_haproxy_number(&t, 0, hal9_haproxy_column(&t, "scur"), -1), 4);
     assert_int_equal(hal9_haproxy_number(&t, 0, hal9_haproxy_column(&t, "qcur"), -1), -1);
     hal9_haproxy_table_clear(&t);
-    assert_false(hal9_haproxy_table("Can't find backend.", ' ', &t));
+    assert_false(hal9_haproxy_table("Can't find backend.", ' ', NULL, &t));
     _cleanup_free_ char *pid = hal9_haproxy_field("Name: HAProxy\nPid: 42\nUptime: 1", "Pid");
     assert_string_equal(pid, "42");
     assert_null(hal9_haproxy_field("XPid: 42", "Pid"));

@@ -53,7 +53,7 @@ struct hal9_balancer_view {
     char *backend;
     struct hal9_balancer_server *v;
     size_t n, cap;
-    bool lean;           /* looked at without sessions, which take long to tell */
+    bool lean; /* looked at for weights and admin states alone: the rest takes long to tell */
     bool all_or_nothing; /* static balancing: weights are 0 or 100 % only */
     /* reached over the network: another host may work on it, and no lock of this host excludes that */
     bool shared;

@@ -95,6 +95,8 @@ HAL9_API const cJSON *hal9_step_notes(const struct hal9_step_ctx *c);
 HAL9_API const cJSON *hal9_step_after_of(const struct hal9_step_ctx *c, const char *step_name);
 /* This very step's "after", where it was done and is only compared with now (an undo looks whether it was changed since); else NULL. Borrowed. */
 HAL9_API const cJSON *hal9_step_result(const struct hal9_step_ctx *c);
+/* A number of the operation that this process never gives again: what was seen for one is not taken for another's. */
+HAL9_API uint64_t hal9_step_serial(const struct hal9_step_ctx *c);
 /* What the person at the terminal sees while it lasts: "waiting for pid 4711 to end". */
 HAL9_API void hal9_step_progress(struct hal9_step_ctx *c, const char *fmt, ...) HAL9_PRINTF(2, 3);
 /* Facts about a failure for the fail line, records and words (who took the port again; the log's tail). Taken; replaces an earlier one. */
