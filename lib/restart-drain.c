@@ -45,14 +45,27 @@ static const struct hal9_op_step *step_of(const struct hal9_op *op, const char *
     return NULL;
 }
 
-static bool has_ended_well(const struct hal9_op_step *s) {
-    return s->state == HAL9_STEP_DONE || s->state == HAL9_STEP_SKIPPED;
+static const cJSON *servers_of(const cJSON *state) {
+    return cJSON_GetObjectItemCaseSensitive(state, "servers");
 }
 
-/* Whether the step was begun, and may have changed something. One that failed otherwise than half-way was refused. */
-static bool has_acted(const struct hal9_op_step *s) {
-    return has_ended_well(s) || s->state == HAL9_STEP_RUNNING ||
-           (s->state == HAL9_STEP_FAILED && s->error.code == HAL9_E_DRIFT);
+/* Skipped because it was so already. One that was killed before it did anything is skipped, too, when another run takes over. */
+static bool was_so(const struct hal9_op_step *s, const cJSON *wanted) {
+    return s->state == HAL9_STEP_SKIPPED && hal9_json_equal(servers_of(s->before), wanted);
+}
+
+static bool has_given_back(const struct hal9_op_step *undrain) {
+    return undrain->state == HAL9_STEP_DONE || was_so(undrain, servers_of(undrain->args));
+}
+
+/* Whether the drain may have changed something. One that failed otherwise than half-way was refused. */
+static bool has_taken(const struct hal9_op_step *drain) {
+    const cJSON *before = servers_of(drain->before);
+    const char *admin = before && before->child ? hal9_json_str(before->child, "admin") : NULL;
+
+    return drain->state == HAL9_STEP_DONE || drain->state == HAL9_STEP_RUNNING ||
+           (drain->state == HAL9_STEP_SKIPPED && hal9_streq(admin, "drain")) ||
+           (drain->state == HAL9_STEP_FAILED && drain->error.code == HAL9_E_DRIFT);
 }
 
 static int see(const struct hal9_op *op, void *data) {
@@ -60,11 +73,11 @@ static int see(const struct hal9_op *op, void *data) {
     const struct hal9_op_step *drain = step_of(op, left->drain);
     const struct hal9_op_step *undrain = step_of(op, left->undrain);
 
-    if (!undrain || (drain && !has_acted(drain)))
+    if (!undrain || (drain && !has_taken(drain)))
         return 0;
     cJSON_Delete(left->back);
     left->back =
-        has_ended_well(undrain) || op->undone_by
+        has_given_back(undrain) || op->undone_by
             ? NULL
             : cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(undrain->args, "servers"), true);
     return 0;
@@ -278,9 +291,9 @@ void hal9_restart_tell_drained(struct hal9_restart_finding *f, const struct hal9
     _cleanup_free_ char *two = hal9_strf("%s/undrain", f->service->name);
     const struct hal9_op_step *drain = step_of(op, one), *undrain = step_of(op, two);
 
-    if (!undrain || has_ended_well(undrain) || (drain && !has_acted(drain)) || !f->end_words)
+    if (!undrain || has_given_back(undrain) || (drain && !has_taken(drain)) || !f->end_words)
         return;
-    const cJSON *server = cJSON_GetObjectItemCaseSensitive(undrain->args, "servers")->child;
+    const cJSON *server = servers_of(undrain->args)->child;
     _cleanup_free_ char *hand = by_hand(undrain->args, server->string);
     char *words =
         hal9_strf("%s; server %s of backend %s stays drained until  hal9-restart %s  gets "

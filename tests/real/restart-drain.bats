@@ -192,3 +192,64 @@ nothing_failed() {
   is edge s1 "20 ready"
   one_of web1
 }
+
+# A client of s1 that stays, behind plain TCP.
+visited() {
+  MODE=tcp BALANCE=first behind
+  start_both
+  start_fixture tcp-client --port "${proxy_port[edge]}"
+  client=$fixture_pid
+  wait_until 10 has_visitor
+}
+
+has_visitor() {
+  [ "$(observed edge .observed.sessions.s1)" = 1 ]
+}
+
+drain_is() { # ADMIN of s1
+  [ "$(server edge s1)" = "20 $1" ]
+}
+
+@test "the first signal lets the drain end, the second leaves it; resume goes on" {
+  visited
+  one_of web1
+  old=$the_pid
+  start_in_background "$TEST_DIR/restart.log" hal9-restart -o text --tone plain web1
+  pid=$background_pid
+  wait_until 20 drain_is drain
+  kill -TERM "$pid"
+  is_alive "$pid"
+  kill -TERM "$pid"
+  wait_for_exit "$pid" 20
+  [ "$exit_status" = 143 ] || fail "$exit_status: $(cat "$TEST_DIR/restart.log")"
+  is_alive "$old"
+  is edge s1 "20 drain"
+  kill "$client"
+  run hal9-rollback resume -o text
+  [ "$status" -eq 0 ] || fail "$output"
+  gone "$old"
+  is edge s1 "20 ready"
+}
+
+@test "who stays longer than the timeout is told, and cut off by the stop" {
+  visited
+  sed -i 's/timeout: 20s/timeout: 300ms/' "$HAL9OPS_CONFIG"
+  run restart web1
+  [ "$status" -eq 0 ] || fail "$output"
+  says "backend hal9, s1: 1 session is left after 0.3 s"
+  is edge s1 "20 ready"
+}
+
+@test "a socket that may only look: nothing is stopped" {
+  behind
+  start_both
+  sed -i 's/edge.sock/edge-op.sock/' "$HAL9OPS_CONFIG"
+  one_of web1
+  old=$the_pid
+  run restart web1
+  [ "$status" -eq 1 ] || [ "$status" -eq 3 ] || fail "$status: $output"
+  says "was not stopped: it could not be drained"
+  says "Permission denied"
+  is_alive "$old"
+  is edge s1 "20 ready"
+}
