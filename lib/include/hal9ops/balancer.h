@@ -122,6 +122,7 @@ struct hal9_drain_opts {
     int64_t timeout_ms, grace_ms, min_up;
     uint16_t port; /* of this host, whose connections are counted, too; 0: none */
 };
+/* Args, fresh. */
 HAL9_API cJSON *hal9_args_balancer_drain(const struct hal9_balancer_spec *b, const char *backend,
                                          const struct hal9_drain_opts *o);
 
