@@ -17,7 +17,7 @@ pair() {
   one=$fixture_port one_pid=$fixture_pid
   start_fixture hal9-server --port 0
   two=$fixture_port
-  MODE=tcp BALANCE=first proxy edge "s1 127.0.0.1:$one check inter 100ms" "s2 127.0.0.1:$two check inter 100ms" "$@"
+  MODE=tcp BALANCE=first proxy edge "s1 127.0.0.1:$one check inter 100ms" "s2 127.0.0.1:$two check inter 100ms"
   balancer edge "{haproxy: [unix:$TEST_DIR/edge.sock]}"
   wait_until 10 both_up
 }
