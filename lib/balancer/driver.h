@@ -16,7 +16,7 @@ struct hal9_balancer_driver {
     hal9_status (*set)(const struct hal9_balancer_spec *b, const char *backend,
                        const cJSON *servers, const struct hal9_balancer_view *now, int cancel_fd,
                        struct hal9_error *err);
-    /* The same, and what is so after it where the kind tells that in the same exchange (lean; *ret_after is zeroed but for its backend). NULL: only set. */
+    /* The same, and what is so after it, where that is cheap to tell (lean; *ret_after is zeroed but for its backend). NULL: only set. */
     hal9_status (*set_and_look)(const struct hal9_balancer_spec *b, const char *backend,
                                 const cJSON *servers, const struct hal9_balancer_view *now,
                                 int cancel_fd, struct hal9_balancer_view *ret_after,

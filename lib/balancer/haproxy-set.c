@@ -1,4 +1,4 @@
-/* Changes of servers by the Runtime API: every socket gets all of them, in as few lines as they take, and is asked behind them what is so then. The API has
+/* Changes of servers by the Runtime API: every socket gets all of them, in as few lines as they take, and is asked then what is so. The API has
  * nothing to compare with before it changes: the locks exclude other runs. */
 #include <stdlib.h>
 #include <string.h>
@@ -61,12 +61,12 @@ static hal9_status refused(const struct ha_process *p, const char *command, cons
                           (int)len, text);
 }
 
-/* The first refusal among the answers to the first n commands; the others were carried out. */
+/* The first refusal; the other commands were carried out. */
 static hal9_status judge(const struct ha_process *p, const struct hal9_strv *commands,
-                         const struct hal9_strv *answers, size_t n, struct hal9_error *err) {
+                         const struct hal9_strv *answers, struct hal9_error *err) {
     size_t bad = 0, first = 0;
 
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < answers->n; i++)
         if (answers->v[i][0] && bad++ == 0)
             first = i;
     if (bad == 0)
@@ -75,7 +75,7 @@ static hal9_status judge(const struct ha_process *p, const struct hal9_strv *com
     hal9_status st = refused(p, commands->v[first], text ? text : answers->v[first], err);
 
     if (bad > 1)
-        hal9_error_prefix(err, "%zu of %zu changes were refused, the first", bad, n);
+        hal9_error_prefix(err, "%zu of %zu changes were refused, the first", bad, commands->n);
     return st;
 }
 
@@ -107,34 +107,32 @@ static void keep_state(const struct hal9_balancer_spec *b, const struct ha_proce
 
 /* A master knows no such command, and does nothing then: its worker is told. */
 static hal9_status tell(struct ha_process *p, const struct hal9_strv *commands, int cancel_fd,
-                        struct hal9_strv *ret, struct hal9_error *err) {
-    struct hal9_haproxy_how how = {.cancel_fd = cancel_fd};
-    hal9_status st = hal9_haproxy_ask(p->socket, commands, &how, ret, err);
+                        struct hal9_error *err) {
+    _cleanup_strv_ struct hal9_strv answers = {0};
+    struct hal9_haproxy_how how = {.cancel_fd = cancel_fd, .parallel = true};
+    hal9_status st = hal9_haproxy_ask(p->socket, commands, &how, &answers, err);
 
-    if (st == HAL9_OK && hal9_startswith(ret->v[0], "Unknown command"))
+    if (st == HAL9_OK && hal9_startswith(answers.v[0], "Unknown command"))
         st = ha_probe(p, cancel_fd, err);
-    if (st != HAL9_OK || !p->master)
-        return st;
-    how.prefix = HA_WORKER;
-    return hal9_haproxy_ask(p->socket, commands, &how, ret, err);
+    if (st == HAL9_OK && p->master) {
+        how.prefix = HA_WORKER;
+        st = hal9_haproxy_ask(p->socket, commands, &how, &answers, err);
+    }
+    return st == HAL9_OK ? judge(p, commands, &answers, err) : st;
 }
 
-/* The first n commands change, the others ask what is so then. */
-static hal9_status set_one(const struct hal9_balancer_spec *b, struct ha_process *p,
-                           const struct hal9_strv *commands, size_t n, bool again, int cancel_fd,
-                           struct hal9_balancer_view *after, struct hal9_error *err) {
-    _cleanup_strv_ struct hal9_strv answers = {0};
-    hal9_status st = tell(p, commands, cancel_fd, &answers, err);
+/* What is so then. */
+static hal9_status look_after(const struct hal9_balancer_spec *b, struct ha_process *p, bool again,
+                              int cancel_fd, struct hal9_balancer_view *after,
+                              struct hal9_error *err) {
+    _cleanup_strv_ struct hal9_strv questions = {0}, answers = {0};
+    const struct hal9_haproxy_how how = {.prefix = p->master ? HA_WORKER : NULL,
+                                         .cancel_fd = cancel_fd};
 
-    if (st == HAL9_OK)
-        st = judge(p, commands, &answers, n, err);
-    if (st != HAL9_OK)
-        return st;
-    if (!again && b->state_file)
-        keep_state(b, p, cancel_fd);
-    const struct hal9_strv rest = {.v = answers.v + n, .n = answers.n - n};
+    ha_questions(after->backend, true, &questions);
+    hal9_status st = hal9_haproxy_ask(p->socket, &questions, &how, &answers, err);
 
-    return ha_read(b->name ? b->name : "", p, &rest, again, after, err);
+    return st == HAL9_OK ? ha_read(b->name ? b->name : "", p, &answers, again, after, err) : st;
 }
 
 hal9_status ha_set_and_look(const struct hal9_balancer_spec *b, const char *backend,
@@ -149,15 +147,17 @@ hal9_status ha_set_and_look(const struct hal9_balancer_spec *b, const char *back
         if (st == HAL9_OK)
             st = add_commands(backend, server, &commands, err);
     }
-    const size_t n = commands.n;
-
     ret_after->shared = now->shared;
     ret_after->remote = now->remote;
-    ha_questions(backend, true, &commands);
     for (size_t i = 0; st == HAL9_OK && i < b->haproxy.n; i++) {
         struct ha_process p = {.socket = b->haproxy.v[i]};
 
-        st = set_one(b, &p, &commands, n, i > 0, cancel_fd, ret_after, err);
+        if (commands.n > 0)
+            st = tell(&p, &commands, cancel_fd, err);
+        if (st == HAL9_OK && i == 0 && b->state_file)
+            keep_state(b, &p, cancel_fd);
+        if (st == HAL9_OK)
+            st = look_after(b, &p, i > 0, cancel_fd, ret_after, err);
         ha_process_clear(&p);
     }
     return st;

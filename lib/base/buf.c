@@ -8,6 +8,8 @@
 /* Room for len more bytes and the NUL behind them. */
 static void reserve(struct hal9_buf *b, size_t len) {
     size_t end;
+    if (len < b->cap - b->len)
+        return;
     if (__builtin_add_overflow(b->len, len, &end))
         end = SIZE_MAX; /* which no allocation can give: hal9_grow ends it */
     b->data = hal9_grow(b->data, &b->cap, end, 1);
@@ -26,7 +28,9 @@ void hal9_buf_puts(struct hal9_buf *b, const char *s) {
 }
 
 void hal9_buf_putc(struct hal9_buf *b, char c) {
-    hal9_buf_add(b, &c, 1);
+    reserve(b, 1);
+    b->data[b->len++] = c;
+    b->data[b->len] = '\0';
 }
 
 void hal9_buf_printf(struct hal9_buf *b, const char *fmt, ...) {

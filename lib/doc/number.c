@@ -105,13 +105,26 @@ double hal9_strtod(const char *text) {
     return value;
 }
 
+/* Whole numbers are most of all: their digits, last first. */
+static void whole_text(double value, char ret[32]) {
+    char digits[20];
+    size_t n = 0, len = 0;
+    for (uint64_t rest = (uint64_t)fabs(value); rest > 0 || n == 0; rest /= 10)
+        digits[n++] = (char)('0' + rest % 10);
+    if (signbit(value))
+        ret[len++] = '-';
+    while (n > 0)
+        ret[len++] = digits[--n];
+    ret[len] = '\0';
+}
+
 void hal9_number_text(double value, char ret[32]) {
     if (!isfinite(value)) {
         memcpy(ret, "null", 5);
         return;
     }
     if (value == floor(value) && fabs(value) < 1e15) {
-        snprintf(ret, 32, "%s%lld", signbit(value) && value == 0 ? "-" : "", (long long)value);
+        whole_text(value, ret);
         return;
     }
     locale_t before = use_c_locale();

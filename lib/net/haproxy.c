@@ -1,21 +1,15 @@
 /* HAProxy's Runtime API over its sockets: many commands a connection, everything bounded. */
-#include "net/haproxy.h"
-
 #include <errno.h>
-#include <netdb.h>
-#include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include "base/cleanup.h"
-#include "hal9ops/sys.h"
+#include "net/haproxy-internal.h"
 
 enum {
     TIMEOUT_MS = 5000,
-    AGAIN_MS = 5,      /* a unix socket whose queue is full can't be polled */
-    LINE = 15000,      /* tune.bufsize is 16384 by default, and not all of that is a line's */
+    LINE = 15000, /* tune.bufsize is 16384 by default, and not all of that is a line's */
+    LINE_PARALLEL = 7500,
     LINE_LEAST = 1000, /* haproxy refuses a smaller tune.bufsize */
     READ_SIZE = 65536,
     ANSWER_MAX = 64 * 1024 * 1024, /* ten thousand servers take less than 2 MiB */
@@ -23,272 +17,127 @@ enum {
 #define SEVERITY "set severity-output number"
 #define TOO_BIG "The command line is too big"
 
-/* ---- names of sockets ---- */
+/* ---- one connection, or some at once ---- */
 
-/* HOST:PORT or [HOST]:PORT. What is wrong with it, static, or NULL. */
-static const char *host_port(const char *text, char **ret_host, uint16_t *ret_port) {
-    const char *colon = strrchr(text, ':');
-    int64_t port;
-
-    if (!colon || colon == text)
-        return "wants tcp:HOST:PORT";
-    if (hal9_parse_int(colon + 1, 1, 65535, &port, NULL) != HAL9_OK)
-        return "has no port from 1 to 65535";
-    size_t len = (size_t)(colon - text);
-    bool brackets = text[0] == '[' && text[len - 1] == ']' && len > 2;
-
-    if (!brackets && memchr(text, ':', len))
-        return "wants an IPv6 address in brackets";
-    *ret_host = brackets ? hal9_strndup(text + 1, len - 2) : hal9_strndup(text, len);
-    *ret_port = (uint16_t)port;
-    return NULL;
-}
-
-char *hal9_haproxy_wrong(const char *socket) {
-    _cleanup_free_ char *host = NULL;
-    struct sockaddr_un un;
-    uint16_t port;
-
-    if (hal9_startswith(socket, "tcp:")) {
-        const char *why = host_port(socket + strlen("tcp:"), &host, &port);
-
-        return why ? hal9_strf("'%s' %s", socket, why) : NULL;
-    }
-    if (!hal9_startswith(socket, "unix:"))
-        return hal9_strf("a socket wants unix:PATH or tcp:HOST:PORT, not '%s'", socket);
-    const char *path = socket + strlen("unix:");
-
-    if (path[0] != '/')
-        return hal9_strf("'%s' wants an absolute path", socket);
-    if (strlen(path) >= sizeof(un.sun_path))
-        return hal9_strf("the path of '%s' is too long for a socket (%zu bytes at most)", socket,
-                         sizeof(un.sun_path) - 1);
-    return NULL;
-}
-
-bool hal9_haproxy_tcp(const char *socket, char **ret_host, uint16_t *ret_port) {
-    return hal9_startswith(socket, "tcp:") &&
-           host_port(socket + strlen("tcp:"), ret_host, ret_port) == NULL;
-}
-
-char *hal9_haproxy_canonical(const char *socket) {
-    if (!hal9_startswith(socket, "unix:"))
-        return hal9_strdup(socket);
-    _cleanup_free_ char *path = hal9_path_canonical(socket + strlen("unix:"));
-
-    return hal9_strf("unix:%s", path);
-}
-
-/* ---- reaching it ---- */
-
-struct talk {
-    const char *socket;
-    int64_t deadline_ms;
-    int cancel_fd;
+/* A line of commands on its way, and what came back. */
+struct line {
+    int fd;
+    size_t commands; /* without SEVERITY */
+    struct hal9_buf out, in;
+    size_t sent;
+    bool over; /* the peer has closed; the number of answers tells whether it had to */
 };
 
-static hal9_status unreachable(const struct talk *t, int errnum, struct hal9_error *err) {
-    if (errnum == EACCES || errnum == EPERM) {
-        hal9_error_errno(err, errnum, "haproxy at %s can't be reached", t->socket);
-        hal9_error_hint(err, "its mode, user and group (stats socket ... mode ... group ...) "
-                             "decide who may; or use sudo");
-        return HAL9_E_PERM;
-    }
-    hal9_error_set(err, HAL9_E_UNKNOWN, "haproxy at %s can't be reached: %s", t->socket,
-                   strerror(errnum));
-    hal9_error_hint(err, "is it running, and does its configuration have this  stats socket?");
-    return HAL9_E_UNKNOWN;
+static void line_clear(struct line *l) {
+    if (l->fd >= 0)
+        close(l->fd);
+    hal9_buf_free(&l->out);
+    hal9_buf_free(&l->in);
+    *l = (struct line){.fd = -1};
 }
 
-static hal9_status too_late(const struct talk *t, const char *what, struct hal9_error *err) {
-    hal9_error_set(err, HAL9_E_TIMEOUT, "haproxy at %s %s in time", t->socket, what);
-    hal9_error_hint(err, "it accepts and does not serve: look at its load, or restart it");
-    return HAL9_E_TIMEOUT;
-}
+static hal9_status send_some(const struct hal9_haproxy_talk *t, struct line *l,
+                             struct hal9_error *err) {
+    ssize_t n = send(l->fd, l->out.data + l->sent, l->out.len - l->sent, MSG_NOSIGNAL);
 
-/* Waits for any of the events. */
-static hal9_status await(const struct talk *t, int fd, short events, const char *what,
-                         struct hal9_error *err) {
-    struct pollfd fds[] = {{.fd = fd, .events = events}, {.fd = t->cancel_fd, .events = POLLIN}};
-
-    for (;;) {
-        int64_t left = t->deadline_ms - hal9_mono_ms();
-        int n = poll(fds, 2, left > 0 ? (int)left : 0);
-
-        if (n < 0 && errno != EINTR)
-            return hal9_error_errno(err, errno, "cannot wait for %s", t->socket);
-        if (n > 0 && fds[1].revents)
-            return hal9_error_set(err, HAL9_E_INTERRUPTED, "interrupted");
-        if (n > 0)
-            return HAL9_OK;
-        if (left <= 0)
-            return too_late(t, what, err);
-    }
-}
-
-static hal9_status connect_to(const struct talk *t, const struct sockaddr *to, socklen_t len,
-                              int *ret_fd, struct hal9_error *err) {
-    _cleanup_close_ int fd = socket(to->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int failed = 0;
-    socklen_t size = sizeof(failed);
-    hal9_status st;
-
-    if (fd < 0)
-        return hal9_error_errno(err, errno, "cannot make a socket for %s", t->socket);
-    while (connect(fd, to, len) < 0 && errno != EISCONN) {
-        if (errno == EAGAIN) {
-            if (hal9_mono_ms() >= t->deadline_ms)
-                return too_late(t, "accepts no connection", err);
-            st = hal9_wait_fd(-1, hal9_mono_ms() + AGAIN_MS, t->cancel_fd, err);
-            if (st != HAL9_OK)
-                return st;
-            continue;
-        }
-        if (errno != EINPROGRESS && errno != EALREADY && errno != EINTR)
-            return unreachable(t, errno, err);
-        st = await(t, fd, POLLOUT, "accepts no connection", err);
-        if (st != HAL9_OK)
-            return st;
-        if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &failed, &size) < 0 || failed)
-            return unreachable(t, failed ? failed : errno, err);
-        break;
-    }
-    *ret_fd = HAL9_TAKE_FD(fd);
+    if (n > 0)
+        l->sent += (size_t)n;
+    if (l->sent == l->out.len)
+        shutdown(l->fd, SHUT_WR); /* a master's socket waits for it before it closes */
+    if (n >= 0 || errno == EAGAIN || errno == EINTR)
+        return HAL9_OK;
+    if (errno != EPIPE && errno != ECONNRESET)
+        return hal9_error_errno(err, errno, "cannot send to haproxy at %s", t->socket);
+    l->sent = l->out.len; /* it takes no more; what it has said is read */
     return HAL9_OK;
 }
 
-struct resolved {
-    socklen_t len;
-    struct sockaddr_storage to;
-};
-struct question {
-    char host[256];
-    char port[8];
-};
+static hal9_status read_some(const struct hal9_haproxy_talk *t, struct line *l, char *bytes,
+                             struct hal9_error *err) {
+    ssize_t n = recv(l->fd, bytes, READ_SIZE, 0);
 
-static bool look_up(const struct question *q, int flags, struct resolved *ret) {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = flags}, *list = NULL;
-
-    if (getaddrinfo(q->host, q->port, &hints, &list) != 0 || !list)
-        return false;
-    *ret = (struct resolved){.len = list->ai_addrlen};
-    memcpy(&ret->to, list->ai_addr, list->ai_addrlen);
-    freeaddrinfo(list);
-    return true;
+    if (n == 0 || (n < 0 && errno == ECONNRESET))
+        l->over = true;
+    else if (n < 0 && errno != EAGAIN && errno != EINTR)
+        return hal9_error_errno(err, errno, "cannot read from haproxy at %s", t->socket);
+    if (n > 0)
+        hal9_buf_add(&l->in, bytes, (size_t)n);
+    if (l->in.len > ANSWER_MAX)
+        return hal9_error_set(err, HAL9_E_LIMIT, "haproxy at %s answers without end", t->socket);
+    return HAL9_OK;
 }
 
-static void look_up_there(const void *arg, int fd) {
-    struct resolved r;
-
-    if (look_up(arg, 0, &r))
-        hal9_fd_write_all(fd, &r, sizeof(r), NULL);
-}
-
-/* A name server may hang: a child asks it. */
-static hal9_status resolve(const struct talk *t, const char *host, uint16_t port,
-                           struct resolved *ret, struct hal9_error *err) {
-    struct hal9_child child = HAL9_CHILD_INIT;
-    struct question q = {0};
-    _cleanup_close_ int fd = -1;
-
-    snprintf(q.host, sizeof(q.host), "%s", host);
-    snprintf(q.port, sizeof(q.port), "%u", port);
-    if (look_up(&q, AI_NUMERICHOST | AI_NUMERICSERV, ret))
-        return HAL9_OK;
-    hal9_status st = hal9_spawn_call(look_up_there, &q, &child, &fd, err);
-
-    if (st != HAL9_OK)
-        return st;
-    st = await(t, fd, POLLIN, "has no address that is told", err);
-    if (st == HAL9_OK && read(fd, ret, sizeof(*ret)) != (ssize_t)sizeof(*ret))
-        st = hal9_error_set(err, HAL9_E_UNKNOWN, "haproxy at %s: no address of '%s' is known",
-                            t->socket, host);
-    if (st != HAL9_OK)
-        hal9_proc_signal(child.fd, &child.id, SIGKILL, NULL);
-    hal9_child_wait(&child, -1, -1, &(int){0}, NULL);
-    hal9_child_clear(&child);
-    return st;
-}
-
-static hal9_status reach(const struct talk *t, int *ret_fd, struct hal9_error *err) {
-    struct sockaddr_un un = {.sun_family = AF_UNIX};
-    _cleanup_free_ char *wrong = hal9_haproxy_wrong(t->socket);
-    _cleanup_free_ char *host = NULL;
-    struct resolved r = {0};
-    uint16_t port;
-
-    if (wrong)
-        return hal9_error_set(err, HAL9_E_USAGE, "%s", wrong);
-    if (!hal9_haproxy_tcp(t->socket, &host, &port)) {
-        snprintf(un.sun_path, sizeof(un.sun_path), "%s", t->socket + strlen("unix:"));
-        return connect_to(t, (struct sockaddr *)&un, sizeof(un), ret_fd, err);
-    }
-    hal9_status st = resolve(t, host, port, &r, err);
-
-    return st == HAL9_OK ? connect_to(t, (struct sockaddr *)&r.to, r.len, ret_fd, err) : st;
-}
-
-/* ---- one connection ---- */
-
-/* Sends the line and reads until it closes. A peer that is gone meanwhile is no error here: the number of answers tells. */
-static hal9_status exchange(const struct talk *t, const struct hal9_buf *line, struct hal9_buf *ret,
+/* Sends the lines and reads until all are closed. */
+static hal9_status exchange(const struct hal9_haproxy_talk *t, struct line *l, size_t n,
                             struct hal9_error *err) {
-    _cleanup_close_ int fd = -1;
     _cleanup_free_ char *bytes = hal9_realloc_array(NULL, READ_SIZE, 1);
-    size_t sent = 0;
-    hal9_status st = reach(t, &fd, err);
+    hal9_status st = HAL9_OK;
+    size_t open = n;
 
-    while (st == HAL9_OK) {
-        const bool more = sent < line->len;
-        ssize_t n = more ? send(fd, line->data + sent, line->len - sent, MSG_NOSIGNAL) : 0;
+    for (size_t i = 0; st == HAL9_OK && i < n; i++) {
+        st = hal9_haproxy_reach(t, &l[i].fd, err);
+        if (st == HAL9_OK)
+            st = send_some(t, &l[i], err);
+    }
+    while (st == HAL9_OK && open > 0) {
+        struct pollfd fds[HAL9_HAPROXY_PARALLEL];
 
-        if (n > 0)
-            sent += (size_t)n;
-        if (n > 0 && sent == line->len)
-            shutdown(fd, SHUT_WR); /* a master's socket waits for it before it closes */
-        if (n < 0 && errno != EAGAIN && errno != EINTR && errno != EPIPE && errno != ECONNRESET)
-            return hal9_error_errno(err, errno, "cannot send to haproxy at %s", t->socket);
-        const bool stuck = n < 0 && errno != EAGAIN && errno != EINTR;
-
-        st = await(t, fd, (short)(POLLIN | (sent < line->len && !stuck ? POLLOUT : 0)),
-                   "does not answer", err);
-        if (st != HAL9_OK)
-            break;
-        n = recv(fd, bytes, READ_SIZE, 0);
-        if (n == 0 || (n < 0 && errno == ECONNRESET))
-            return HAL9_OK;
-        if (n < 0 && errno != EAGAIN && errno != EINTR)
-            return hal9_error_errno(err, errno, "cannot read from haproxy at %s", t->socket);
-        if (n > 0)
-            hal9_buf_add(ret, bytes, (size_t)n);
-        if (ret->len > ANSWER_MAX)
-            return hal9_error_set(err, HAL9_E_LIMIT, "haproxy at %s answers without end",
-                                  t->socket);
+        for (size_t i = 0; i < n; i++)
+            fds[i] = (struct pollfd){
+                .fd = l[i].over ? -1 : l[i].fd,
+                .events = (short)(POLLIN | (l[i].sent < l[i].out.len ? POLLOUT : 0))};
+        st = hal9_haproxy_await(t, fds, n, "does not answer", err);
+        for (size_t i = 0; st == HAL9_OK && i < n; i++) {
+            if (fds[i].revents & POLLOUT)
+                st = send_some(t, &l[i], err);
+            if (st == HAL9_OK && fds[i].revents & ~POLLOUT)
+                st = read_some(t, &l[i], bytes, err);
+            open -= fds[i].revents && l[i].over;
+        }
     }
     return st;
 }
 
 /* ---- many commands ---- */
 
-/* How many of the commands from first on fit into a line, at least one; and the line. */
-static size_t make_line(const struct hal9_strv *commands, size_t first, const char *prefix,
-                        size_t room, struct hal9_buf *ret) {
+/* Two commands about one server ("set server B/S ...") stay in their order, so in one line. */
+static bool same_server(const char *a, const char *b) {
+    static const char set[] = "set server ";
+    const size_t from = strlen(set);
+
+    if (!hal9_startswith(a, set) || !hal9_startswith(b, set))
+        return false;
+    const size_t len = strcspn(a + from, " ") + 1;
+
+    return strncmp(a + from, b + from, len) == 0;
+}
+
+/* As many of the commands from first on as fit into a line, at least one. */
+static void make_line(const struct hal9_strv *commands, size_t first, const char *prefix,
+                      size_t room, struct line *l) {
     size_t i = first;
 
-    hal9_buf_reset(ret);
-    hal9_buf_printf(ret, "%s%s", prefix, SEVERITY);
+    *l = (struct line){.fd = -1};
+    hal9_buf_puts(&l->out, prefix);
+    hal9_buf_puts(&l->out, SEVERITY);
     for (; i < commands->n; i++) {
         size_t len = 1 + strlen(prefix) + strlen(commands->v[i]);
 
-        if (i > first && ret->len + len + 1 > room)
+        if (i > first && l->out.len + len + 1 > room)
             break;
-        hal9_buf_printf(ret, ";%s%s", prefix, commands->v[i]);
+        hal9_buf_putc(&l->out, ';');
+        hal9_buf_puts(&l->out, prefix);
+        hal9_buf_puts(&l->out, commands->v[i]);
     }
-    hal9_buf_putc(ret, '\n');
-    return i - first;
+    if (i < commands->n && i - first > 1 && same_server(commands->v[i - 1], commands->v[i])) {
+        i--;
+        l->out.len -= 1 + strlen(prefix) + strlen(commands->v[i]);
+    }
+    hal9_buf_putc(&l->out, '\n');
+    l->commands = i - first;
 }
 
-static hal9_status broke_off(const struct talk *t, size_t got, size_t wanted,
+static hal9_status broke_off(const struct hal9_haproxy_talk *t, size_t got, size_t wanted,
                              struct hal9_error *err) {
     hal9_error_set(err, HAL9_E_PROTOCOL, "haproxy at %s broke off after %zu of %zu answers",
                    t->socket, got, wanted);
@@ -296,22 +145,20 @@ static hal9_status broke_off(const struct talk *t, size_t got, size_t wanted,
     return HAL9_E_PROTOCOL;
 }
 
-/* One line's answers, the first of which is that of SEVERITY. *ret_too_big: it refuses such a long line, and did nothing. */
-static hal9_status ask_line(const struct talk *t, const struct hal9_buf *line, size_t n,
-                            struct hal9_strv *ret, bool *ret_too_big, struct hal9_error *err) {
-    _cleanup_buf_ struct hal9_buf text = {0};
+/* The answers of one line, the first of which is that of SEVERITY. *ret_too_big: it refuses such a long line, and did nothing. */
+static hal9_status take_answers(const struct hal9_haproxy_talk *t, const struct line *l,
+                                size_t wanted, struct hal9_strv *ret, bool *ret_too_big,
+                                struct hal9_error *err) {
     _cleanup_strv_ struct hal9_strv answers = {0};
-    hal9_status st = exchange(t, line, &text, err);
+    const char *text = l->in.data ? l->in.data : "";
 
-    if (st != HAL9_OK)
-        return st;
-    *ret_too_big = text.data && strstr(text.data, TOO_BIG) && text.len < 1000;
+    *ret_too_big = l->in.len < 1000 && strstr(text, TOO_BIG);
     if (*ret_too_big)
         return HAL9_OK;
-    hal9_haproxy_split(text.data ? text.data : "", n + 1, &answers);
-    if (answers.n < n + 1)
-        return broke_off(t, ret->n + (answers.n > 0 ? answers.n - 1 : 0), ret->n + n, err);
-    for (size_t i = 1; i <= n; i++) {
+    hal9_haproxy_split(text, l->commands + 1, &answers);
+    if (answers.n < l->commands + 1)
+        return broke_off(t, ret->n + (answers.n > 0 ? answers.n - 1 : 0), wanted, err);
+    for (size_t i = 1; i <= l->commands; i++) {
         hal9_strv_take(ret, answers.v[i]);
         answers.v[i] = NULL;
     }
@@ -319,31 +166,50 @@ static hal9_status ask_line(const struct talk *t, const struct hal9_buf *line, s
     return HAL9_OK;
 }
 
+/* Some lines at once. What a line too long leaves to be done is done again with shorter ones, what is behind it, too: no command minds. */
+static hal9_status ask_some(const struct hal9_haproxy_talk *t, const struct hal9_strv *commands,
+                            const struct hal9_haproxy_how *how, size_t *room, struct hal9_strv *ret,
+                            struct hal9_error *err) {
+    struct line l[HAL9_HAPROXY_PARALLEL];
+    size_t n = 0, next = ret->n;
+    const size_t most = how->parallel ? HAL9_HAPROXY_PARALLEL : 1;
+    bool too_big = false;
+
+    while (n < most && next < commands->n) {
+        make_line(commands, next, how->prefix ? how->prefix : "", *room, &l[n]);
+        next += l[n++].commands;
+    }
+    hal9_status st = exchange(t, l, n, err);
+
+    for (size_t i = 0; st == HAL9_OK && !too_big && i < n; i++)
+        st = take_answers(t, &l[i], commands->n, ret, &too_big, err);
+    if (st == HAL9_OK && too_big && *room <= LINE_LEAST)
+        st = hal9_error_set(err, HAL9_E_PROTOCOL, "haproxy at %s takes no line of %zu bytes",
+                            t->socket, *room);
+    *room = too_big ? *room / 2 : *room;
+    for (size_t i = 0; i < n; i++)
+        line_clear(&l[i]);
+    return st;
+}
+
 hal9_status hal9_haproxy_ask(const char *socket, const struct hal9_strv *commands,
                              const struct hal9_haproxy_how *how, struct hal9_strv *ret,
                              struct hal9_error *err) {
-    struct talk t = {.socket = socket,
-                     .deadline_ms =
-                         hal9_mono_ms() + (how->timeout_ms ? how->timeout_ms : TIMEOUT_MS),
-                     .cancel_fd = how->cancel_fd};
-    _cleanup_buf_ struct hal9_buf line = {0};
-    _cleanup_strv_ struct hal9_strv answers = {0};
-    size_t room = how->line ? how->line : LINE;
-    bool too_big;
+    struct hal9_haproxy_talk t = {.socket = socket,
+                                  .deadline_ms = hal9_mono_ms() +
+                                                 (how->timeout_ms ? how->timeout_ms : TIMEOUT_MS),
+                                  .cancel_fd = how->cancel_fd};
+    struct hal9_strv answers = {0};
+    size_t room = how->line ? how->line : how->parallel ? LINE_PARALLEL : LINE;
+    hal9_status st = HAL9_OK;
 
-    while (answers.n < commands->n) {
-        size_t n = make_line(commands, answers.n, how->prefix ? how->prefix : "", room, &line);
-        hal9_status st = ask_line(&t, &line, n, &answers, &too_big, err);
-
-        if (st != HAL9_OK)
-            return st;
-        if (too_big && room <= LINE_LEAST)
-            return hal9_error_set(err, HAL9_E_PROTOCOL, "haproxy at %s takes no line of %zu bytes",
-                                  socket, line.len);
-        room = too_big ? room / 2 : room;
+    while (st == HAL9_OK && answers.n < commands->n)
+        st = ask_some(&t, commands, how, &room, &answers, err);
+    if (st != HAL9_OK) {
+        hal9_strv_free(&answers);
+        return st;
     }
     hal9_strv_free(ret);
     *ret = answers;
-    answers = (struct hal9_strv){0};
     return HAL9_OK;
 }

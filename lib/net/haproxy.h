@@ -15,7 +15,9 @@ struct hal9_haproxy_how {
     const char *prefix; /* of each command on a master's socket: "@1 ", "@!4711 "; NULL: none */
     int64_t timeout_ms; /* of the whole; 0: 5 s */
     int cancel_fd;      /* -1 none */
-    size_t line;        /* longest line to send; 0: what tune.bufsize allows by default */
+    bool
+        parallel; /* some lines at once: commands that don't depend on each other's order, but for one server's own */
+    size_t line; /* longest line to send; 0: what tune.bufsize allows by default */
 };
 /*
  * Asks all of it in as few connections as the line allows. One answer a command, without its closing empty line: "" is a success of what has

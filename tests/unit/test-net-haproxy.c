@@ -109,7 +109,7 @@ struct peer {
     int fd;
     enum manner manner;
     pthread_t thread;
-    size_t lines, longest, commands;
+    size_t lines, longest, commands, odd; /* lines of an odd number of commands */
 };
 
 static size_t read_line(int fd, char *line, size_t room) {
@@ -135,6 +135,7 @@ static void answer(struct peer *p, int fd) {
         n += line[i] == ';';
     p->lines++;
     p->commands += n - 1;
+    p->odd += (n - 1) % 2;
     p->longest = len > p->longest ? len : p->longest;
     if (p->manner == CUT && n > 2)
         n = 2;
@@ -199,6 +200,36 @@ static void many_commands_take_few_lines(void **state) {
     stop(&p);
 }
 
+/* Some at once; what is about one server stays together, so in its order. */
+static void lines_that_go_at_once(void **state) {
+    (void)state;
+    struct peer p;
+    _cleanup_strv_ struct hal9_strv c = {0}, a = {0};
+    const struct hal9_haproxy_how how = {.cancel_fd = -1, .parallel = true},
+                                  tight = {.cancel_fd = -1, .parallel = true, .line = 1500};
+    start(&p, OBEY);
+    for (int i = 0; i < 1000; i++) {
+        hal9_strv_take(&c, hal9_strf("set server b/s%d weight %d", i, i % 100));
+        hal9_strv_take(&c, hal9_strf("set server b/s%d state ready", i));
+    }
+    assert_int_equal(hal9_haproxy_ask(p.socket, &c, &how, &a, NULL), HAL9_OK);
+    assert_int_equal(a.n, 2000);
+    assert_int_equal(hal9_haproxy_ask(p.socket, &c, &tight, &a, NULL), HAL9_OK);
+    assert_int_equal(p.commands, 4000);
+    assert_int_equal(p.odd, 0);
+    stop(&p);
+    _cleanup_error_ struct hal9_error err = {0};
+    start(&p, CUT);
+    assert_int_equal(hal9_haproxy_ask(p.socket, &c, &how, &a, &err), HAL9_E_PROTOCOL);
+    assert_non_null(strstr(err.message, "broke off after 1 of 2000 answers"));
+    stop(&p);
+    start(&p, REFUSE_LONG);
+    assert_int_equal(hal9_haproxy_ask(p.socket, &c, &how, &a, NULL), HAL9_OK);
+    assert_int_equal(a.n, 2000);
+    assert_int_equal(p.odd, 0);
+    stop(&p);
+}
+
 static void a_smaller_buffer_is_found_out(void **state) {
     (void)state;
     struct peer p;
@@ -258,6 +289,7 @@ int main(void) {
         cmocka_unit_test(errors_have_a_number),
         cmocka_unit_test(columns_go_by_their_names),
         cmocka_unit_test(many_commands_take_few_lines),
+        cmocka_unit_test(lines_that_go_at_once),
         cmocka_unit_test(a_smaller_buffer_is_found_out),
         cmocka_unit_test(one_that_breaks_off_is_told_with_how_far_it_came),
         cmocka_unit_test(one_that_is_silent_is_bounded),
