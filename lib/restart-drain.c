@@ -34,11 +34,14 @@ static const struct hal9_balancer_spec *balancer_of(const struct hal9_restart *r
 /* ---- what an earlier restart has left drained ---- */
 
 struct left {
-    const char *drain, *undrain; /* names of the steps */
+    const char *service;
     cJSON *back;
 };
 
-static const struct hal9_op_step *step_of(const struct hal9_op *op, const char *name) {
+static const struct hal9_op_step *step_of(const struct hal9_op *op, const char *service,
+                                          const char *step) {
+    _cleanup_free_ char *name = hal9_strf("%s/%s", service, step);
+
     for (size_t i = 0; i < op->n_steps; i++)
         if (hal9_streq(op->steps[i].name, name))
             return &op->steps[i];
@@ -54,8 +57,15 @@ static bool was_so(const struct hal9_op_step *s, const cJSON *wanted) {
     return s->state == HAL9_STEP_SKIPPED && hal9_json_equal(servers_of(s->before), wanted);
 }
 
-static bool has_given_back(const struct hal9_op_step *undrain) {
-    return undrain->state == HAL9_STEP_DONE || was_so(undrain, servers_of(undrain->args));
+static bool is_back(const struct hal9_op_step *undrain) {
+    return undrain &&
+           (undrain->state == HAL9_STEP_DONE || was_so(undrain, servers_of(undrain->args)));
+}
+
+/* By the service itself, or by its release before, which came back in its place. */
+static bool has_given_back(const struct hal9_op *op, const char *service) {
+    return is_back(step_of(op, service, "undrain")) ||
+           is_back(step_of(op, service, "revert-undrain"));
 }
 
 /* Whether the drain may have changed something. One that failed otherwise than half-way was refused. */
@@ -68,26 +78,32 @@ static bool has_taken(const struct hal9_op_step *drain) {
            (drain->state == HAL9_STEP_FAILED && drain->error.code == HAL9_E_DRIFT);
 }
 
+/* The step that still has to give back what the operation took, or NULL. *ret_took: it took something at all. */
+static const struct hal9_op_step *owed(const struct hal9_op *op, const char *service,
+                                       bool *ret_took) {
+    const struct hal9_op_step *drain = step_of(op, service, "drain");
+    const struct hal9_op_step *undrain = step_of(op, service, "undrain");
+
+    *ret_took = undrain && (!drain || has_taken(drain));
+    return *ret_took && !has_given_back(op, service) ? undrain : NULL;
+}
+
 static int see(const struct hal9_op *op, void *data) {
     struct left *left = data;
-    const struct hal9_op_step *drain = step_of(op, left->drain);
-    const struct hal9_op_step *undrain = step_of(op, left->undrain);
+    bool took;
+    const struct hal9_op_step *undrain = owed(op, left->service, &took);
 
-    if (!undrain || (drain && !has_taken(drain)))
+    if (!took)
         return 0;
     cJSON_Delete(left->back);
     left->back =
-        has_given_back(undrain) || op->undone_by
-            ? NULL
-            : cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(undrain->args, "servers"), true);
+        undrain && !op->undone_by ? cJSON_Duplicate(servers_of(undrain->args), true) : NULL;
     return 0;
 }
 
 /* What the last restart of it that drained would have given back, and didn't; fresh, or NULL. */
 static cJSON *left_drained(const struct hal9_restart *r, const char *service) {
-    _cleanup_free_ char *drain = hal9_strf("%s/drain", service);
-    _cleanup_free_ char *undrain = hal9_strf("%s/undrain", service);
-    struct left left = {.drain = drain, .undrain = undrain};
+    struct left left = {.service = service};
 
     if (r->state)
         hal9_op_each(r->state, see, NULL, &left, NULL);
@@ -269,7 +285,7 @@ void hal9_restart_drain_after(const struct hal9_restart_finding *f,
 /* ---- how it ended ---- */
 
 bool hal9_restart_gives_back(const struct hal9_op_step *s) {
-    return hal9_endswith(s->name, "/undrain");
+    return hal9_endswith(s->name, "/undrain") || hal9_endswith(s->name, "/revert-undrain");
 }
 
 /* The command that puts a server back by hand; fresh, "" where the kind has none that fits a line. */
@@ -287,11 +303,10 @@ static char *by_hand(const cJSON *args, const char *server) {
 }
 
 void hal9_restart_tell_drained(struct hal9_restart_finding *f, const struct hal9_op *op) {
-    _cleanup_free_ char *one = hal9_strf("%s/drain", f->service->name);
-    _cleanup_free_ char *two = hal9_strf("%s/undrain", f->service->name);
-    const struct hal9_op_step *drain = step_of(op, one), *undrain = step_of(op, two);
+    bool took;
+    const struct hal9_op_step *undrain = owed(op, f->service->name, &took);
 
-    if (!undrain || has_given_back(undrain) || (drain && !has_taken(drain)) || !f->end_words)
+    if (!undrain || !f->end_words)
         return;
     const cJSON *server = servers_of(undrain->args)->child;
     _cleanup_free_ char *hand = by_hand(undrain->args, server->string);

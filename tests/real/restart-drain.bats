@@ -4,6 +4,7 @@
 
 load ../real/common
 load restart
+load releases
 load haproxy
 
 setup() {
@@ -251,5 +252,21 @@ drain_is() { # ADMIN of s1
   says "was not stopped: it could not be drained"
   says "Permission denied"
   is_alive "$old"
+  is edge s1 "20 ready"
+}
+
+@test "a release that comes back gets the traffic back, too" {
+  MORE="    drain: {balancer: edge, backend: hal9, timeout: 5s, grace: 0s}" web_site
+  proxy edge "s1 127.0.0.1:${port_of[web]} weight 20" "s2 127.0.0.1:1"
+  printf 'balancers:\n' >>"$HAL9OPS_CONFIG"
+  balancer edge "{haproxy: [unix:$TEST_DIR/edge.sock]}"
+  run restart web
+  [ "$status" -eq 0 ] || fail "$output"
+  release 2 sick
+  deploy 2
+  run restart web
+  [ "$status" -eq 1 ] || fail "$output"
+  [ "$(current)" = rel/1 ]
+  never_says "stays drained"
   is edge s1 "20 ready"
 }
