@@ -174,6 +174,41 @@ static hal9_status intent(struct hal9_step_ctx *c, const cJSON *before, cJSON **
 
 /* ---- draining ---- */
 
+/* Whether another one is down that may come up: it was restarted just before, and its checks have not passed often enough. */
+static bool may_come(const struct drain *d) {
+    for (size_t i = 0; i < d->view.n; i++) {
+        const struct hal9_balancer_server *s = &d->view.v[i];
+
+        if (s->admin == HAL9_ADMIN_READY && s->up == 0 && s->weight != 0 &&
+            !hal9_strv_has(&d->servers, s->name))
+            return true;
+    }
+    return false;
+}
+
+/* Until enough others are up. */
+static hal9_status wait_spared(struct drain *d, struct hal9_error *err) {
+    const int64_t deadline = hal9_mono_ms() + d->timeout_ms;
+
+    if (hal9_step_forced(d->c, "last-server"))
+        return HAL9_OK;
+    for (;;) {
+        _cleanup_error_ struct hal9_error why = {0};
+
+        if (hal9_balancer_spares(&d->view, &d->servers, d->min_up, &why) == HAL9_OK)
+            return HAL9_OK;
+        if (!may_come(d) || hal9_mono_ms() >= deadline)
+            return hal9_error_move(err, &why);
+        hal9_step_progress(d->c, "waiting until another server is up");
+        hal9_status st = hal9_step_wait(d->c, -1, hal9_mono_ms() + LAST_PAUSE_MS / 2, err);
+
+        if (st == HAL9_OK || st == HAL9_E_TIMEOUT)
+            st = look(d, err);
+        if (st != HAL9_OK)
+            return st;
+    }
+}
+
 /* Those that are not off yet are told so: again, where a reload made the balancer forget. */
 static hal9_status set_off(struct drain *d, struct hal9_error *err) {
     _cleanup_json_ cJSON *changes = cJSON_CreateObject();
@@ -183,12 +218,10 @@ static hal9_status set_off(struct drain *d, struct hal9_error *err) {
             hal9_json_add_str(cJSON_AddObjectToObject(changes, d->servers.v[i]), "admin", "drain");
     if (!changes->child)
         return HAL9_OK;
-    if (!hal9_step_forced(d->c, "last-server")) {
-        hal9_status st = hal9_balancer_spares(&d->view, &d->servers, d->min_up, err);
+    hal9_status st = wait_spared(d, err);
 
-        if (st != HAL9_OK)
-            return st;
-    }
+    if (st != HAL9_OK)
+        return st;
     return d->job.driver->set(d->job.spec, d->job.backend, changes, &d->view,
                               hal9_step_cancel_fd(d->c), err);
 }
@@ -290,7 +323,7 @@ static hal9_status run(struct drain *d, struct hal9_error *err) {
 
 static hal9_status apply(struct hal9_step_ctx *c, const cJSON *before, const cJSON *intent_,
                          struct hal9_error *err) {
-    _cleanup_(drain_clear) struct drain d = {.begin_ms = hal9_mono_ms()};
+    _cleanup_(drain_clear) struct drain d = {0};
     hal9_status st = open_drain(&d, c, err);
 
     (void)before, (void)intent_;
@@ -301,6 +334,7 @@ static hal9_status apply(struct hal9_step_ctx *c, const cJSON *before, const cJS
         st = note(&d, "began", cJSON_CreateTrue(), err);
     if (st == HAL9_OK)
         st = set_off(&d, err);
+    d.begin_ms = hal9_mono_ms();
     return st == HAL9_OK ? run(&d, err) : st;
 }
 
