@@ -37,7 +37,7 @@ in_traffic() { # LINE
 # The journal: plan, begin, note, note and done of the drain, ... begin and done of the undrain, end.
 @test "killed around the drain: the next restart ends it" {
   for n in 2 3 4 5; do
-    kill_at_line "$n" hal9-restart web1
+    kill_at_line "$n" hal9-restart --no-bundle web1
     wait_until 20 both_up
     run restart web1
     [ "$status" -eq 0 ] || fail "line $n: $output"
@@ -46,10 +46,10 @@ in_traffic() { # LINE
 }
 
 @test "killed around the giving back: a resume ends it, and so does the next restart" {
-  all=$(lines_of hal9-restart web1)
+  all=$(lines_of hal9-restart --no-bundle web1)
   for n in $((all - 3)) $((all - 2)) $((all - 1)); do
     wait_until 20 both_up
-    kill_at_line "$n" hal9-restart web1
+    kill_at_line "$n" hal9-restart --no-bundle web1
     if [ "$n" = $((all - 2)) ]; then
       wait_until 20 both_up
       run restart web1
@@ -62,7 +62,7 @@ in_traffic() { # LINE
 }
 
 @test "killed in the drain and taken back: as it was" {
-  kill_at_line 4 hal9-restart web1
+  kill_at_line 4 hal9-restart --no-bundle web1
   is edge s1 "20 drain"
   id=$(hal9-rollback history -o json | jq -r 'select(.kind == "operation") | .id' | tail -n 1)
   run hal9-rollback undo "$id" -o text
