@@ -25,6 +25,18 @@ static const struct hal9_field fields[] = {
      .type = HAL9_T_STRING,
      .offset = AT(nginx),
      .doc = "upstream file that nginx includes"},
+    {.key = "test",
+     .type = HAL9_T_STRV,
+     .offset = AT(test),
+     .doc = "nginx: command that tests its configuration; nginx -t -q"},
+    {.key = "reload",
+     .type = HAL9_T_STRV,
+     .offset = AT(reload),
+     .doc = "nginx: command that reloads it; nginx -s reload"},
+    {.key = "pid",
+     .type = HAL9_T_STRING,
+     .offset = AT(pid),
+     .doc = "nginx: its pid file; /run/nginx.pid"},
     {.key = "http", .type = HAL9_T_STRING, .offset = AT(http), .doc = "URL of a routing admin API"},
     {.key = "token",
      .type = HAL9_T_SECRET,
@@ -87,6 +99,8 @@ static void finish(struct hal9_decoder *d, const struct hal9_node *n, void *obje
             d, n, "a balancer wants exactly one of haproxy, caddy, nginx and http, not %d", kinds);
     check_sockets(d, n, b);
     check_state_file(d, n, b);
+    if (!b->nginx && (b->test.n > 0 || b->reload.n > 0 || b->pid))
+        hal9_decoder_error(d, n, "test, reload and pid belong to an nginx balancer");
 }
 
 const struct hal9_schema hal9_balancer_schema = {

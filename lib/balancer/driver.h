@@ -3,6 +3,7 @@
 #define HAL9_BALANCER_DRIVER_H
 
 #include "hal9ops/balancer.h"
+#include "hal9ops/sys.h"
 
 struct hal9_balancer_driver {
     const char *key; /* "haproxy" */
@@ -27,7 +28,8 @@ struct hal9_balancer_driver {
 };
 
 /* One line a kind: in table.c. */
-extern const struct hal9_balancer_driver hal9_balancer_haproxy;
+extern const struct hal9_balancer_driver hal9_balancer_haproxy, hal9_balancer_nginx,
+    hal9_balancer_caddy, hal9_balancer_http;
 
 /* table.c: the driver of a spec. HAL9_E_UNSUPPORTED, by name, where there is none. */
 hal9_status bal_driver(const struct hal9_balancer_spec *b, const struct hal9_balancer_driver **ret,
@@ -50,5 +52,7 @@ hal9_status bal_no_backend(const struct hal9_balancer_spec *b, const char *backe
 /* HAL9_E_NOT_FOUND: "backend hal9 of balancer edge has no server 's9'"; hint as above. */
 hal9_status bal_no_server(const char *balancer, const struct hal9_balancer_view *v,
                           const char *server, struct hal9_error *err);
+/* address.c: "127.0.0.1:9001", "[::1]:9001", "127.0.0.1" (port 80 then). False: a name, a path, or NULL. */
+bool bal_address_parse(const char *text, struct hal9_addr *ret_addr, uint16_t *ret_port);
 
 #endif

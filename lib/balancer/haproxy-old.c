@@ -95,28 +95,13 @@ static bool find_old(const struct ha_process *p, size_t n, size_t i, struct pids
     return seen;
 }
 
-/* "127.0.0.1:9001", "[::1]:9001" */
-static bool parse_address(const char *text, struct hal9_addr *ret, uint16_t *ret_port) {
-    const char *colon = text ? strrchr(text, ':') : NULL;
-    int64_t port;
-
-    if (!colon || hal9_parse_int(colon + 1, 1, 65535, &port, NULL) != HAL9_OK)
-        return false;
-    const bool brackets = text[0] == '[';
-    _cleanup_free_ char *host =
-        hal9_strndup(text + brackets, (size_t)(colon - text) - 2 * (size_t)brackets);
-
-    *ret_port = (uint16_t)port;
-    return hal9_addr_of_text(host, ret);
-}
-
 static void count_held(const struct pids *old, struct hal9_balancer_view *v) {
     for (size_t i = 0; i < v->n; i++) {
         struct hal9_connections_want want = {.states = 1u << HAL9_TCP_ESTABLISHED};
         struct hal9_addr peer;
         size_t held = 0;
 
-        if (!parse_address(v->v[i].address, &peer, &want.peer_port))
+        if (!bal_address_parse(v->v[i].address, &peer, &want.peer_port))
             continue;
         want.peer = &peer;
         if (hal9_connections_held(&want, old->v, old->n, &held, NULL) != HAL9_OK) {

@@ -3,8 +3,7 @@
 #include "base/cleanup.h"
 
 static const struct hal9_balancer_driver *const drivers[] = {
-    &hal9_balancer_haproxy,
-    NULL,
+    &hal9_balancer_haproxy, &hal9_balancer_caddy, &hal9_balancer_nginx, &hal9_balancer_http, NULL,
 };
 
 hal9_status bal_driver(const struct hal9_balancer_spec *b, const struct hal9_balancer_driver **ret,

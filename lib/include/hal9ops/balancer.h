@@ -22,8 +22,11 @@ struct hal9_balancer_spec {
     char *state_file;         /* haproxy: its server-state-file, kept true; or NULL */
     char *caddy;              /* admin API's URL */
     char *nginx;              /* upstream file */
-    char *http;               /* admin API's URL */
-    char *token;              /* reference, or NULL */
+    struct hal9_strv test,
+        reload;  /* nginx: argv of its commands; empty: nginx -t -q, nginx -s reload */
+    char *pid;   /* nginx: its pid file; NULL: /run/nginx.pid */
+    char *http;  /* admin API's URL */
+    char *token; /* reference, or NULL */
 };
 extern const struct hal9_schema hal9_balancer_schema;
 /* The kind that is set: "haproxy", "caddy", ... or NULL. Static. */
@@ -55,6 +58,7 @@ struct hal9_balancer_view {
     size_t n, cap;
     bool lean; /* looked at for weights and admin states alone: the rest takes long to tell */
     bool all_or_nothing; /* static balancing: weights are 0 or 100 % only */
+    bool percentages;    /* weights are percentages: those of all servers add up to 100 */
     /* reached over the network: another host may work on it, and no lock of this host excludes that */
     bool shared;
     bool remote; /* it runs on another host: its loopback isn't this host's */
