@@ -12,6 +12,12 @@ static const struct poptOption options[] = {
     {"older", 0, POPT_ARG_STRING, &rollback_options.older, 0,
      "prune: what began longer ago, such as 30d", "AGE"},
     {"operations", 0, POPT_ARG_NONE, &rollback_options.operations, 0, "prune: operations", NULL},
+    {"store", 0, POPT_ARG_STRING, &rollback_options.store, 0,
+     "flags: this store, such as flagd:FILE", "KIND:PLACE"},
+    {"token", 0, POPT_ARG_STRING, &rollback_options.token, 0,
+     "flags: its token, file:PATH or env:NAME", "REF"},
+    {"every", 0, POPT_ARG_STRING, &rollback_options.every, 0,
+     "flags watch: how often a server is asked (10s)", "TIME"},
     POPT_TABLEEND,
 };
 static const struct cli_subcommand subcommands[] = {
@@ -24,6 +30,7 @@ static const struct cli_subcommand subcommands[] = {
     {"abort", "[ID]", "freeze an unfinished operation as it stands", rollback_abort, true},
     {"prune", "", "remove what is old: --operations, by --keep N or --older AGE", rollback_prune,
      true},
+    {"flags", "list|get|set|watch ...", "feature flags of any store", rollback_flags, false},
     {NULL, NULL, NULL, NULL, false},
 };
 static const struct cli_example examples[] = {
@@ -77,7 +84,9 @@ static int run(void) {
     if (changes)
         cli_acts();
     hal9_stream_begin(cli.out, NULL);
-    code = cli.state ? sub->run() : (cli_say("nothing was done yet\n"), CLI_HOLDS);
+    /* Flags can be looked at where there is no history. */
+    code = cli.state || sub->run == rollback_flags ? sub->run()
+                                                   : (cli_say("nothing was done yet\n"), CLI_HOLDS);
     r.exit = code;
     r.resumable = code == CLI_UNFINISHED;
     hal9_stream_end(cli.out, &r);

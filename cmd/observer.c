@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "cli-internal.h"
+#include "flags-cli.h"
 #include "notify-cli.h"
 
 static bool live; /* a progress line stands on the terminal */
@@ -104,6 +105,7 @@ static void on_end(void *data, const char *id, enum hal9_op_state state) {
         hal9_json_add_str(rec, "title", op.title);
         hal9_json_add_str(rec, "service", op.service);
         hal9_json_add_str(rec, "user", op.user);
+        cli_tell_flag_changes(&op, rec);
     }
     cJSON_AddBoolToObject(rec, "resumable", state == HAL9_OP_OPEN);
     hal9_op_clear(&op);

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "cli-internal.h"
+#include "flags-cli.h"
 #include "notify-cli.h"
 
 static int name_width = 12;
@@ -276,6 +277,8 @@ static void render(const cJSON *r, bool own) {
         render_operation(r);
     else if (hal9_streq(kind, "problem"))
         render_problem(r, own);
+    else if (hal9_streq(kind, "flag"))
+        cli_render_flag(r);
     else if (hal9_streq(kind, "notification"))
         cli_render_notification(r, own);
     else

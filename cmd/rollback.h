@@ -20,6 +20,9 @@ int rollback_prune(void);
 /* rollback-prune-operations.c: */
 int rollback_prune_operations(void);
 
+/* rollback-flags.c: it opens what it needs itself. */
+int rollback_flags(void);
+
 /* Their options. */
 struct rollback_options {
     int last; /* --last */
@@ -27,6 +30,9 @@ struct rollback_options {
     int keep; /* -1: not told */
     char *older;
     int operations;
+    char *store; /* --store: a flag store without a configuration */
+    char *token; /* --token: a reference, for that */
+    char *every; /* --every: how often flags watch asks a server */
 };
 extern struct rollback_options rollback_options;
 

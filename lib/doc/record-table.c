@@ -125,6 +125,8 @@ static const struct hal9_record_field operation[] = {
     {"resumable", "boolean", NULL, false, "whether hal9-rollback resume goes on"},
     {"undoes", "strings", NULL, false, "operations that it took back"},
     {"undone_by", "string", NULL, false, "the operation that took it back"},
+    {"flags", "array", NULL, false,
+     "feature flags that it changed: store, type, flag, from, to of each"},
     END,
 };
 static const struct hal9_record_field snapshot[] = {
@@ -140,10 +142,14 @@ static const struct hal9_record_field snapshot[] = {
 static const struct hal9_record_field flag[] = {
     {"store", "string", NULL, true, "name of the flag store"},
     {"flag", "string", NULL, true, "name of the flag"},
-    {"from", "any", NULL, false, "its value before"},
-    {"to", "any", NULL, false, "its value now"},
-    {"user", "string", NULL, false, "who changed it"},
-    {"operation", "string", NULL, false, "the operation that changed it"},
+    {"type", "string", NULL, false, "kind of the store: flagd, unleash, env, http"},
+    {"value", "string", NULL, false, "its value, in a word or two, where none is told to change"},
+    {"from", "any", NULL, false, "its value before a change, in a word or two"},
+    {"to", "any", NULL, false, "its value after it"},
+    {"state", "any", NULL, false, "all of it, as the store has it now"},
+    {"user", "string", NULL, false, "who changed it, where that is known"},
+    {"operation", "string", NULL, false,
+     "the operation that changed it; missing: somebody else did"},
     END,
 };
 static const struct hal9_record_field backend[] = {
@@ -249,7 +255,7 @@ static const struct hal9_record_kind kinds[] = {
     {"step", "a step of an operation", step},
     {"operation", "an operation; run is the one that made it", operation},
     {"snapshot", "a snapshot", snapshot},
-    {"flag", "a feature flag was changed", flag},
+    {"flag", "a feature flag: its value, or a change of it", flag},
     {"backend", "a server behind a balancer", backend},
     {"sample", "a measured value", sample},
     {"forecast", "an expected value", forecast},

@@ -1,6 +1,9 @@
 /* The schema of flags:, one kind an entry. */
 #include "hal9ops/flag.h"
 
+#include "base/cleanup.h"
+#include "hal9ops/net.h"
+
 #define AT(member) offsetof(struct hal9_flag_spec, member)
 #define UNLEASH(member) offsetof(struct hal9_unleash_spec, member)
 
@@ -67,6 +70,23 @@ const char *hal9_flag_kind(const struct hal9_flag_spec *f) {
     return f->http ? "http" : NULL;
 }
 
+/* A URL's password would be seen by all: in journals, in messages. */
+static void check_url(struct hal9_decoder *d, const struct hal9_node *n, const char *key,
+                      const char *url) {
+    struct hal9_url u = {0};
+    _cleanup_error_ struct hal9_error err = {0};
+    const struct hal9_node *at = hal9_node_get(n, key);
+    if (!url)
+        return;
+    if (hal9_url_parse(url, &u, &err) != HAL9_OK)
+        hal9_decoder_error(d, at ? at : n, "%s", err.message);
+    else if (u.password) {
+        hal9_decoder_error(d, at ? at : n, "a password in a URL is seen by all");
+        hal9_decoder_hint(d, "put it into a file and write token: file:PATH");
+    }
+    hal9_url_clear(&u);
+}
+
 static void finish(struct hal9_decoder *d, const struct hal9_node *n, void *object) {
     const struct hal9_flag_spec *f = object;
     int kinds = (f->flagd != NULL) + (f->unleash != NULL) + (f->env != NULL) + (f->http != NULL);
@@ -74,6 +94,9 @@ static void finish(struct hal9_decoder *d, const struct hal9_node *n, void *obje
     if (kinds != 1)
         hal9_decoder_error(
             d, n, "a flag store wants exactly one of flagd, unleash, env and http, not %d", kinds);
+    check_url(d, n, "http", f->http);
+    if (f->unleash)
+        check_url(d, n, "unleash", f->unleash->url);
 }
 
 const struct hal9_schema hal9_flag_schema = {
