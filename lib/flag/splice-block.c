@@ -96,7 +96,7 @@ static void edit_member(struct fl_edits *e, const struct fl_member *m, const cJS
          cJSON_GetArraySize(now) == cJSON_GetArraySize(wanted));
     if (hal9_json_equal(now, wanted))
         return;
-    if (deeper || v->anchored)
+    if (deeper || v->anchored || v->kind == FL_ALIAS)
         fl_edit_value(e, v, now, wanted);
     else
         fl_edit_replace(e, v, m->key_end, wanted);

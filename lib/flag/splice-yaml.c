@@ -20,13 +20,8 @@ struct builder {
 
 /* Marks come nearly in order, so that this walks the text about once. */
 static size_t byte_of(struct builder *b, size_t mark) {
-    size_t start = 0;
-    if (b->len >= 3 && memcmp(b->text, "\xef\xbb\xbf", 3) == 0)
-        start = 3;
-    if (mark < b->chars || b->bytes < start) {
-        b->chars = 0;
-        b->bytes = start;
-    }
+    if (mark < b->chars)
+        b->chars = b->bytes = 0;
     while (b->chars < mark && b->bytes < b->len) {
         do
             b->bytes++;

@@ -99,6 +99,10 @@ static void edit(struct fl_edits *e, const struct fl_node *n, size_t key_end, co
         fl_edit_refuse(e, "the value has an anchor, so that other places may share it", n->at);
         return;
     }
+    if (n->kind == FL_ALIAS && (cJSON_IsObject(now) || cJSON_IsArray(now))) {
+        fl_edit_refuse(e, "an alias stands for it, so that other places share it", n->at);
+        return;
+    }
     if (n->kind == FL_MAP && cJSON_IsObject(now) && cJSON_IsObject(wanted) && n->n > 0) {
         if (n->block)
             fl_block_members(e, n, now, wanted);
