@@ -180,8 +180,9 @@ static hal9_status bad_status(const struct fl_ask *a, const char *url, int tries
     if (r->status == 404)
         return hal9_error_set(err, HAL9_E_NOT_FOUND, "%s is not there%s%s", url, colon, r->said);
     if (r->later) {
-        hal9_error_set(err, HAL9_E_UNKNOWN, "%s answers %d%s%s (%d tries)", url, r->status, colon,
-                       r->said, tries);
+        _cleanup_free_ char *often = tries > 1 ? hal9_strf(" (%d tries)", tries) : hal9_strdup("");
+        hal9_error_set(err, HAL9_E_UNKNOWN, "%s answers %d%s%s%s", url, r->status, colon, r->said,
+                       often);
         hal9_error_hint(err, "when %s is well again, run this again", a->what);
         return HAL9_E_UNKNOWN;
     }
@@ -205,10 +206,12 @@ static hal9_status judge(const struct fl_ask *a, const struct fl_request *q, hal
                          const struct hal9_error *e, struct fl_answer *ret,
                          struct hal9_error *err) {
     _cleanup_free_ char *url = hal9_url_redact(q->url);
-    ret->later = hal9_http_classify(st, h) == HAL9_HTTP_LATER;
+    ret->later = hal9_http_classify(st, h) == HAL9_HTTP_LATER && st != HAL9_E_REFUSED;
+    ret->after_ms = -1;
     if (st != HAL9_OK)
         return no_answer(a, url, st, h, e, err);
     ret->status = h->status;
+    ret->after_ms = ret->later ? hal9_http_retry_after(h) : -1;
     ret->etag = hal9_strdup(hal9_http_header(h, "etag"));
     if (h->body.len > 0 && !h->truncated)
         hal9_json_parse(h->body.data, h->body.len, &ret->body, NULL);
@@ -249,7 +252,10 @@ hal9_status fl_ask(struct fl_ask *a, const struct fl_request *q, struct fl_answe
                                               .timeout_ms = REQUEST_MS,
                                               .max_body = BODY_MAX,
                                               .keyed = q->twice};
-    const struct hal9_retry how = {.deadline_ms = a->deadline_ms, .breaker = a->breaker};
+    /* Looking is always allowed, and says nothing about whether changes go through. */
+    const struct hal9_retry how = {.attempts = q->once ? 1 : 0,
+                                   .deadline_ms = a->deadline_ms,
+                                   .breaker = q->method ? a->breaker : NULL};
     hal9_status st = hal9_http_retry(&request, &how, a->c->cancel_fd, &h, &tries, &e);
     fl_answer_clear(ret);
     st = judge(a, q, st, tries, &h, token, &e, ret, err);

@@ -179,8 +179,9 @@ struct fl_answer {
     int status;
     cJSON *body; /* NULL: none, or no JSON */
     char *etag;
-    char *said; /* what it says of an error, without secrets; "" */
-    bool later; /* with an error: it may help to ask again */
+    char *said;       /* what it says of an error, without secrets; "" */
+    bool later;       /* with an error: it may help to ask again */
+    int64_t after_ms; /* and not before; -1: it doesn't say */
 };
 void fl_answer_clear(struct fl_answer *r);
 #define _cleanup_answer_ _cleanup_(fl_answer_clear)
@@ -189,6 +190,7 @@ struct fl_request {
     const cJSON *body;  /* NULL: none */
     const char *header; /* one more, or NULL */
     bool twice;         /* it may arrive twice */
+    bool once;          /* the caller looks before it asks again */
     bool missing_ok;    /* 404 is an answer */
 };
 /* HAL9_OK: 2xx (304, 404, 412 where those are answers). Errors say which URL, what it said and what to do: HAL9_E_PERM, HAL9_E_UNKNOWN (no answer, 5xx, 429), HAL9_E_NOT_FOUND,
@@ -211,7 +213,6 @@ cJSON *fl_unleash_strategy(const cJSON *strategy);
 struct fl_unleash {
     struct fl_ask ask;
     const struct hal9_unleash_spec *spec;
-    size_t made, wanted; /* requests that changed something */
 };
 hal9_status fl_unleash_get(struct fl_unleash *u, const char *name, cJSON **ret,
                            struct hal9_error *err);

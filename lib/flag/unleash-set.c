@@ -16,31 +16,29 @@ struct round {
     const cJSON *now;    /* as the server has it, with ids */
     const cJSON *wanted; /* plain */
     hal9_status st;
-    bool later; /* a request failed that may go through later */
+    bool later;       /* a request failed that may go through later, */
+    int64_t after_ms; /* and not before; -1: not told */
     struct hal9_error *err;
 };
 
-static void ask(struct round *r, const char *method, const char *below, const cJSON *body,
-                bool twice) {
+static void ask(struct round *r, const char *method, const char *below, const cJSON *body) {
     _cleanup_answer_ struct fl_answer a = {0};
     _cleanup_free_ char *url = fl_unleash_url(r->u->spec, r->name, below);
     const struct fl_request q = {.method = method,
                                  .url = url,
                                  .body = body,
-                                 .twice = twice,
+                                 .once = true,
                                  .missing_ok = strcmp(method, "DELETE") == 0};
     if (r->st != HAL9_OK)
         return;
-    r->u->wanted++;
     r->st = fl_ask(&r->u->ask, &q, &a, r->err);
     r->later = r->st != HAL9_OK && a.later;
-    if (r->st == HAL9_OK)
-        r->u->made++;
+    r->after_ms = a.after_ms;
 }
 
 static void turn(struct round *r, bool on) {
     _cleanup_json_ cJSON *nothing = cJSON_CreateObject();
-    ask(r, "POST", on ? "/on" : "/off", nothing, true);
+    ask(r, "POST", on ? "/on" : "/off", nothing);
 }
 
 /* ---- which strategy is to become which */
@@ -103,7 +101,7 @@ static const char *id_of(const cJSON *strategy) {
 static void update(struct round *r, const cJSON *now, const cJSON *wanted) {
     _cleanup_free_ char *id = fl_url_piece(id_of(now));
     _cleanup_free_ char *below = hal9_strf("/strategies/%s", id);
-    ask(r, "PUT", below, wanted, true);
+    ask(r, "PUT", below, wanted);
 }
 
 /* An update leaves the order as it was. */
@@ -119,7 +117,7 @@ static void reorder(struct round *r, const struct pairs *p) {
         cJSON_AddItemToArray(orders, one);
     }
     if (orders->child)
-        ask(r, "POST", "/strategies/set-sort-order", orders, true);
+        ask(r, "POST", "/strategies/set-sort-order", orders);
 }
 
 static bool differs(const cJSON *now, const cJSON *wanted) {
@@ -133,7 +131,7 @@ static bool differs(const cJSON *now, const cJSON *wanted) {
 static void strategies(struct round *r, const struct pairs *p) {
     for (int w = 0; w < p->n_wanted; w++)
         if (p->of[w] < 0)
-            ask(r, "POST", "/strategies", p->wanted[w], false);
+            ask(r, "POST", "/strategies", p->wanted[w]);
     /* What gets enabled before what gets disabled. */
     for (int disabled = 0; disabled < 2; disabled++)
         for (int w = 0; w < p->n_wanted; w++)
@@ -146,7 +144,7 @@ static void strategies(struct round *r, const struct pairs *p) {
             continue;
         _cleanup_free_ char *id = fl_url_piece(id_of(p->now[i]));
         _cleanup_free_ char *below = hal9_strf("/strategies/%s", id);
-        ask(r, "DELETE", below, NULL, true);
+        ask(r, "DELETE", below, NULL);
     }
 }
 
@@ -160,7 +158,7 @@ static hal9_status requests(struct round *r) {
         turn(r, false);
     strategies(r, &p);
     if (!hal9_json_equal(variants, cJSON_GetObjectItemCaseSensitive(r->now, "variants")))
-        ask(r, "PUT", "/variants", variants, true);
+        ask(r, "PUT", "/variants", variants);
     if (shall && !on)
         turn(r, true);
     return r->st;
@@ -198,33 +196,33 @@ static hal9_status possible(const char *name, const cJSON *now, const cJSON *wan
                           name);
 }
 
-static hal9_status pause_between(const struct fl_unleash *u, int n, struct hal9_error *err) {
-    const int64_t until = hal9_mono_ms() + hal9_retry_pause(300, 3000, n);
+/* At least as long as the server wishes, where that is within the time. */
+static hal9_status pause_between(const struct fl_unleash *u, int n, int64_t after_ms,
+                                 struct hal9_error *err) {
+    const int64_t jitter = hal9_retry_pause(400, 3000, n);
+    const int64_t until = hal9_mono_ms() + (after_ms > jitter ? after_ms : jitter);
+    if (until >= u->ask.deadline_ms)
+        return HAL9_E_TIMEOUT;
     return hal9_wait_fd(-1, until, u->ask.c->cancel_fd, err);
 }
 
-/* One look, and what it takes. *ret_done: it is as wanted. */
-static hal9_status one_round(struct fl_unleash *u, const char *name, const cJSON *expected,
-                             const cJSON *wanted, bool first, bool *ret_done, bool *ret_later,
-                             struct hal9_error *err) {
+/* One look, and what it takes. *ret_done: it is as wanted. r.later: a failure may be over later. */
+static hal9_status one_round(struct round *r, const cJSON *expected, bool first, bool *ret_done) {
     _cleanup_json_ cJSON *now = NULL;
     _cleanup_json_ cJSON *plain = NULL;
-    hal9_status st = fl_unleash_get(u, name, &now, err);
+    hal9_status st = fl_unleash_get(r->u, r->name, &now, r->err);
     if (st != HAL9_OK)
         return st;
     plain = fl_plain(&fl_unleash, now);
-    *ret_done = hal9_json_equal(plain, wanted);
+    *ret_done = hal9_json_equal(plain, r->wanted);
     if (*ret_done)
         return HAL9_OK;
-    if (first ? !hal9_json_equal(plain, expected) : !fl_unleash_between(expected, wanted, plain))
-        return drift(u, name, err);
+    if (first ? !hal9_json_equal(plain, expected) : !fl_unleash_between(expected, r->wanted, plain))
+        return drift(r->u, r->name, r->err);
     if (first)
-        st = possible(name, plain, wanted, err);
-    struct round r = {.u = u, .name = name, .now = now, .wanted = wanted, .err = err};
-    if (st == HAL9_OK)
-        st = requests(&r);
-    *ret_later = r.later;
-    return st;
+        st = possible(r->name, plain, r->wanted, r->err);
+    r->now = now;
+    return st == HAL9_OK ? requests(r) : st;
 }
 
 hal9_status fl_unleash_set(struct fl_unleash *u, const char *name, const cJSON *now,
@@ -233,13 +231,13 @@ hal9_status fl_unleash_set(struct fl_unleash *u, const char *name, const cJSON *
     _cleanup_json_ cJSON *shall = fl_plain(&fl_unleash, wanted);
     for (int i = 1; i <= ROUNDS; i++) {
         _cleanup_error_ struct hal9_error e = {0};
-        bool done = false, later = false;
-        hal9_status st = one_round(u, name, expected, shall, i == 1, &done, &later, &e);
+        struct round r = {.u = u, .name = name, .wanted = shall, .after_ms = -1, .err = &e};
+        bool done = false;
+        hal9_status st = one_round(&r, expected, i == 1, &done);
         if (st == HAL9_OK && done)
             return HAL9_OK;
-        if (st != HAL9_OK && (!later || i == ROUNDS))
-            return hal9_error_move(err, &e);
-        if (st != HAL9_OK && pause_between(u, i, &e) != HAL9_OK)
+        if (st != HAL9_OK &&
+            (!r.later || i == ROUNDS || pause_between(u, i, r.after_ms, NULL) != HAL9_OK))
             return hal9_error_move(err, &e);
     }
     return drift(u, name, err);

@@ -40,6 +40,33 @@ build_unleash() {
   ) 9>"$cache.lock" 3>&- 4>&-
 }
 
+# For setup_file and teardown_file: one server for all tests of a file. Where none can be had, why_no_unleash says so, and each
+# test skips (need_unleash_server).
+serve_unleash() {
+  export UNLEASH_DIR=$BATS_FILE_TMPDIR/unleash
+  reserved_ports=()
+  mkdir -p "$UNLEASH_DIR"
+  chmod 0755 "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "$UNLEASH_DIR"
+  export why_no_unleash='' unleash_url='' unleash_pid='' postgres_pid='' unleash_port=''
+  why_no_unleash=$(
+    exec 5>&1 >/dev/null
+    skip() { echo "$1" >&5 && exit 0; }
+    need_unleash
+  )
+  [ -n "$why_no_unleash" ] && return 0
+  start_postgres
+  start_unleash
+}
+
+end_unleash() {
+  stop_unleash
+  [ -z "$unleash_port" ] || rmdir "${TMPDIR:-/tmp}/hal9ops-test-ports/$unleash_port" 2>/dev/null || true
+}
+
+need_unleash_server() {
+  [ -z "$why_no_unleash" ] || skip "$why_no_unleash"
+}
+
 # Skips unless a server can be had here.
 need_unleash() {
   skip_unless node nodejs
