@@ -165,30 +165,3 @@ nothing_unfinished() {
     cmp "$file" "$TEST_DIR/new"
   done
 }
-
-@test "ENOSPC and EIO at each call: the old or the new file, told, exit 3 or 4, and the next run goes on" {
-  file=$TEST_DIR/flags.json
-  sample "$file"
-  flags_config "main: {flagd: $file}"
-  cp "$file" "$TEST_DIR/old"
-  HAL9OPS_FAULT=count:$TEST_DIR/count hal9-rollback flags set dark-mode on -q
-  cp "$file" "$TEST_DIR/new"
-  total=$(cat "$TEST_DIR/count")
-  [ "$total" -gt 20 ]
-  failed=0
-  for n in $(seq "$total"); do
-    cp "$TEST_DIR/old" "$file"
-    rm -rf "$HAL9OPS_STATE_DIR"
-    how=$([ $((n % 2)) = 0 ] && echo ENOSPC || echo EIO)
-    run env HAL9OPS_FAULT="$n:$how" hal9-rollback flags set dark-mode on
-    cmp -s "$file" "$TEST_DIR/old" || cmp "$file" "$TEST_DIR/new" || fail "$n:$how left $(cat "$file")"
-    [ "$status" -ne 0 ] || cmp "$file" "$TEST_DIR/new"
-    [[ "$status" =~ ^[034]$ ]] || fail "$n:$how: exit $status: $output"
-    [ "$status" -eq 0 ] || failed=$((failed + 1))
-    run hal9-rollback resume
-    exits 0 flags set dark-mode on -q
-    cmp "$file" "$TEST_DIR/new"
-    [ -z "$(find "$TEST_DIR" -maxdepth 1 -name '.*hal9-*')" ] || fail "$n:$how left a temporary file"
-  done
-  [ "$failed" -gt 5 ]
-}
