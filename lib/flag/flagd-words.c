@@ -118,6 +118,8 @@ static hal9_status to_percent(const char *name, cJSON *flag, const char *word, d
     add_share(shares, no, round(100000 - percent * 1000) / 1000);
     cJSON_AddItemToObject(targeting, "fractional", shares);
     put_str(flag, "state", "ENABLED");
+    /* Whoever comes without a targeting key gets the default: not all of them, when it is to be a share. */
+    put_str(flag, "defaultVariant", percent < 100 ? no : yes);
     if (cJSON_GetObjectItemCaseSensitive(flag, "targeting"))
         cJSON_ReplaceItemInObjectCaseSensitive(flag, "targeting", targeting);
     else

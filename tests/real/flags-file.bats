@@ -129,6 +129,7 @@ YAML
   [[ "$output" == *"Permission denied"* ]]
   diff "$TEST_DIR/before" "$file"
   unshare -m true 2>/dev/null || skip "needs namespaces"
+  # shellcheck disable=SC2016 # the inner shell expands it
   run unshare -m sh -c 'touch "$1/mounted.json" && mount --bind "$2" "$1/mounted.json" && hal9-rollback flags set --store flagd:"$1/mounted.json" dark-mode on' sh "$TEST_DIR" "$file"
   echo "$output"
   [ "$status" -eq 4 ]

@@ -1,6 +1,6 @@
 # A real Unleash with its PostgreSQL, in the test's own directory, on free ports. Built once into a cache folder; where npm or
 # postgres is missing the tests that want it are skipped by name.
-# shellcheck shell=bash disable=SC2154 # set by common.bash
+# shellcheck shell=bash disable=SC2034,SC2154 # set by common.bash, or read there
 
 UNLEASH_VERSION=6.10.1
 ADMIN_TOKEN='*:*.hal9-test-admin-0123456789abcdef'

@@ -66,9 +66,7 @@ HAL9_API hal9_status hal9_flag_told(const char *text, const char *token,
 /* Whether other hosts may write the store at the same time (unleash, http). */
 HAL9_API bool hal9_flag_shared(const struct hal9_flag_spec *f);
 
-/* Calls changed with the states before and now of the flags that differ, {NAME: STATE or null}, until cancel_fd is readable (HAL9_OK) or the store
- * can't be read at the very beginning. Files are watched, servers asked every every_ms (0: 10 s) with the last ETag. trouble (NULL-able) is told once when the store can't be
- * read, and with NULL when it can again. begun (NULL-able) is called when it watches. */
+/* How a store is watched: see hal9_flags_watch(). */
 struct hal9_flag_watch {
     const struct hal9_strv *names; /* NULL: all */
     int64_t every_ms;
@@ -78,6 +76,9 @@ struct hal9_flag_watch {
     void (*trouble)(void *data, const struct hal9_error *e);
     void *data;
 };
+/* Calls changed with the states before and now of the flags that differ, {NAME: STATE or null}, until cancel_fd is readable (HAL9_OK) or the store
+ * can't be read at the very beginning. Files are watched, servers asked every every_ms (0: 10 s) with the last ETag. trouble (NULL-able) is told once when the store can't be
+ * read, and with NULL when it can again. begun (NULL-able) is called when it watches. */
 HAL9_API hal9_status hal9_flags_watch(const struct hal9_flag_spec *f,
                                       const struct hal9_flag_watch *w, struct hal9_error *err);
 
@@ -86,6 +87,7 @@ HAL9_API hal9_status hal9_flags_watch(const struct hal9_flag_spec *f,
 /* flag.set  args {store, flags: {NAME: STATE or null (not there)}, resources?}; before/intent/after {"flags": {NAME: STATE}, "observed": {"ids"}}: what a store makes up itself
  *           (ids of recreated strategies) is compared by value, not by id. Invert: flag.set of before. */
 extern const struct hal9_step_kind hal9_kind_flag_set;
+/* Its args, fresh; f and flags are copied. */
 HAL9_API cJSON *hal9_args_flag_set(const struct hal9_flag_spec *f, const cJSON *flags);
 /* What a flag.set step changed, for records: [{"store", "type", "flag", "from", "to"}] in words. Fresh; args, before and after as the journal has them. */
 HAL9_API cJSON *hal9_flag_changes(const cJSON *args, const cJSON *before, const cJSON *after);
