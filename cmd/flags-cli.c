@@ -37,7 +37,9 @@ static void emit(const struct hal9_op *op, const cJSON *change) {
     cJSON *r = hal9_record_new(cli.out, "flag");
     const cJSON *m;
 
-    cJSON_ArrayForEach(m, change) cJSON_AddItemToObject(r, m->string, cJSON_Duplicate(m, true));
+    cJSON_ArrayForEach(m, change) {
+        cJSON_AddItemToObject(r, m->string, cJSON_Duplicate(m, true));
+    }
     hal9_json_add_str(r, "user", op->user);
     hal9_json_add_str(r, "operation", op->id);
     hal9_stream_emit(cli.out, r);

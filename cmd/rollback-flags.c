@@ -25,15 +25,21 @@ static const struct hal9_flag_spec *store_named(const char *name) {
     for (size_t i = 0; i < all->n; i++) {
         const struct hal9_flag_spec *f = all->v[i];
 
-        if (hal9_streq(f->name, name))
+        if (f && hal9_streq(f->name, name))
             return f;
     }
     return NULL;
 }
 
 static char *store_names(struct hal9_strv *ret) {
-    for (size_t i = 0; i < cli.config->flags.n; i++)
-        hal9_strv_add(ret, ((const struct hal9_flag_spec *)cli.config->flags.v[i])->name);
+    const struct hal9_list *all = &cli.config->flags;
+
+    for (size_t i = 0; i < all->n; i++) {
+        const struct hal9_flag_spec *f = all->v[i];
+
+        if (f)
+            hal9_strv_add(ret, f->name);
+    }
     return hal9_strv_join(ret, ", ");
 }
 
@@ -105,7 +111,9 @@ static int list(struct wish *w) {
 
     if (hal9_flags_read(w->store, NULL, cli.cancel.soft_fd, &all, &err) != HAL9_OK)
         return cli_error(&err);
-    cJSON_ArrayForEach(f, all) tell(w, f->string, f);
+    cJSON_ArrayForEach(f, all) {
+        tell(w, f->string, f);
+    }
     if (!all->child)
         cli_warn("%s has no flag at all", store_name(w));
     return CLI_HOLDS;
@@ -123,7 +131,9 @@ static int no_flag(const struct wish *w) {
     if (hal9_flags_read(w->store, NULL, cli.cancel.soft_fd, &all, NULL) != HAL9_OK)
         return cli_usage("no flag '%s' in %s", w->flag, store_name(w));
     names = hal9_alloc(((size_t)cJSON_GetArraySize(all) + 1) * sizeof(*names));
-    cJSON_ArrayForEach(f, all) names[n++] = f->string;
+    cJSON_ArrayForEach(f, all) {
+        names[n++] = f->string;
+    }
     near = hal9_suggest(w->flag, names, n);
     code = near ? cli_usage("no flag '%s' in %s; did you mean '%s'?", w->flag, store_name(w), near)
                 : cli_usage("no flag '%s' in %s; hal9-rollback flags list names them", w->flag,

@@ -201,15 +201,28 @@ static bool good(const struct fl_request *q, int status) {
            (status == 404 && q->missing_ok);
 }
 
-static hal9_status judge(const struct fl_ask *a, const struct fl_request *q, hal9_status st,
-                         int tries, const struct hal9_http_response *h, const char *token,
-                         const struct hal9_error *e, struct fl_answer *ret,
+/* What came of a request. */
+struct exchange {
+    hal9_status st;
+    int tries;
+    struct hal9_http_response h;
+    struct hal9_error e;
+};
+
+static void exchange_clear(struct exchange *x) {
+    hal9_http_response_clear(&x->h);
+    hal9_error_clear(&x->e);
+}
+
+static hal9_status judge(const struct fl_ask *a, const struct fl_request *q,
+                         const struct exchange *x, const char *token, struct fl_answer *ret,
                          struct hal9_error *err) {
     _cleanup_free_ char *url = hal9_url_redact(q->url);
-    ret->later = hal9_http_classify(st, h) == HAL9_HTTP_LATER && st != HAL9_E_REFUSED;
+    const struct hal9_http_response *h = &x->h;
+    ret->later = hal9_http_classify(x->st, h) == HAL9_HTTP_LATER && x->st != HAL9_E_REFUSED;
     ret->after_ms = -1;
-    if (st != HAL9_OK)
-        return no_answer(a, url, st, h, e, err);
+    if (x->st != HAL9_OK)
+        return no_answer(a, url, x->st, h, &x->e, err);
     ret->status = h->status;
     ret->after_ms = ret->later ? hal9_http_retry_after(h) : -1;
     ret->etag = hal9_strdup(hal9_http_header(h, "etag"));
@@ -217,7 +230,7 @@ static hal9_status judge(const struct fl_ask *a, const struct fl_request *q, hal
         hal9_json_parse(h->body.data, h->body.len, &ret->body, NULL);
     ret->said = said(h, ret->body, token);
     if (!good(q, h->status))
-        return bad_status(a, url, tries, h, ret, err);
+        return bad_status(a, url, x->tries, h, ret, err);
     if (h->truncated)
         return hal9_error_set(err, HAL9_E_LIMIT, "%s answers more than 16 MiB", url);
     return HAL9_OK;
@@ -225,11 +238,9 @@ static hal9_status judge(const struct fl_ask *a, const struct fl_request *q, hal
 
 hal9_status fl_ask(struct fl_ask *a, const struct fl_request *q, struct fl_answer *ret,
                    struct hal9_error *err) {
-    _cleanup_error_ struct hal9_error e = {0};
+    _cleanup_(exchange_clear) struct exchange x = {0};
     _cleanup_free_ char *body = q->body ? hal9_json_text(q->body) : NULL;
-    struct hal9_http_response h = {0};
     char *token = NULL, *header = NULL;
-    int tries = 0;
     if (a->reference) {
         hal9_status st = hal9_secret_read(a->reference, &token, err);
         if (st != HAL9_OK)
@@ -256,10 +267,9 @@ hal9_status fl_ask(struct fl_ask *a, const struct fl_request *q, struct fl_answe
     const struct hal9_retry how = {.attempts = q->once ? 1 : 0,
                                    .deadline_ms = a->deadline_ms,
                                    .breaker = q->method ? a->breaker : NULL};
-    hal9_status st = hal9_http_retry(&request, &how, a->c->cancel_fd, &h, &tries, &e);
+    x.st = hal9_http_retry(&request, &how, a->c->cancel_fd, &x.h, &x.tries, &x.e);
     fl_answer_clear(ret);
-    st = judge(a, q, st, tries, &h, token, &e, ret, err);
-    hal9_http_response_clear(&h);
+    hal9_status st = judge(a, q, &x, token, ret, err);
     hal9_secret_free(header);
     hal9_secret_free(token);
     return st;

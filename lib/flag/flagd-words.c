@@ -145,7 +145,9 @@ static hal9_status to_variant(const char *name, cJSON *flag, const char *word,
         hal9_strv_add(&would, "off");
         if (variant_of(flag, true) && variant_of(flag, false))
             hal9_strv_add(&would, "25%");
-        cJSON_ArrayForEach(v, variants_of(flag)) hal9_strv_add(&would, v->string);
+        cJSON_ArrayForEach(v, variants_of(flag)) {
+            hal9_strv_add(&would, v->string);
+        }
         hal9_strv_sort_unique(&would);
         return fl_bad_word(err, name, word, &would, ": it has no such variant");
     }

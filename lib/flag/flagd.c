@@ -120,8 +120,10 @@ static hal9_status read_flags(const struct fl_call *c, const struct hal9_strv *n
     for (size_t i = 0; names && i < names->n; i++)
         add_state(all, flags, names->v[i]);
     if (!names)
-        cJSON_ArrayForEach(item, flags) add_state(
-            all, flags, cJSON_IsObject(flags) ? item->string : hal9_json_str(item, "key"));
+        cJSON_ArrayForEach(item, flags) {
+            add_state(all, flags,
+                      cJSON_IsObject(flags) ? item->string : hal9_json_str(item, "key"));
+        }
     *ret = all;
     return HAL9_OK;
 }
@@ -137,7 +139,9 @@ static cJSON *with_key(const cJSON *state, const char *name) {
     cJSON *item = cJSON_CreateObject();
     const cJSON *m;
     hal9_json_add_str(item, "key", name);
-    cJSON_ArrayForEach(m, state) cJSON_AddItemToObject(item, m->string, cJSON_Duplicate(m, true));
+    cJSON_ArrayForEach(m, state) {
+        cJSON_AddItemToObject(item, m->string, cJSON_Duplicate(m, true));
+    }
     return item;
 }
 
@@ -278,7 +282,8 @@ static hal9_status write_once(const struct fl_call *c, const cJSON *now, const c
         st = edited(&d, wanted, &text, err);
     if (st != HAL9_OK)
         return st;
-    if (text.len == d.file.text.len && memcmp(text.data, d.file.text.data, text.len) == 0)
+    if (text.data && text.len == d.file.text.len &&
+        memcmp(text.data, d.file.text.data, text.len) == 0)
         return HAL9_OK;
     st = fl_file_replace(&d.file, text.data, text.len, err);
     *ret_again = st == HAL9_E_DRIFT;

@@ -172,11 +172,10 @@ static hal9_status wanted_state(const char *name, const cJSON *now, const char *
     cJSON *value = NULL;
     if (!now || cJSON_IsNull(now))
         return hal9_error_set(err, HAL9_E_USAGE, "there is no flag %s", name);
-    if (cJSON_IsString(now))
-        value = cJSON_CreateString(word);
-    else if (strcmp(word, "on") == 0 || strcmp(word, "off") == 0)
+    const bool text = cJSON_IsString(now);
+    if (!text && (strcmp(word, "on") == 0 || strcmp(word, "off") == 0))
         value = cJSON_CreateBool(strcmp(word, "on") == 0);
-    else if (hal9_json_parse(word, strlen(word), &value, NULL) != HAL9_OK)
+    else if (text || hal9_json_parse(word, strlen(word), &value, NULL) != HAL9_OK)
         value = cJSON_CreateString(word);
     if (cJSON_IsNull(value)) {
         cJSON_Delete(value);

@@ -152,5 +152,7 @@ void fl_block_items(struct fl_edits *e, const struct fl_node *n, const bool *gon
     for (size_t i = 0; i < n->n; i++)
         if (gone[i])
             take_away(e, n, i);
-    cJSON_ArrayForEach(a, added) insert_item(e, n, a);
+    cJSON_ArrayForEach(a, added) {
+        insert_item(e, n, a);
+    }
 }

@@ -48,6 +48,8 @@ static bool place(struct builder *b, struct fl_node *n, const char *word) {
     }
     const int at = b->depth - 1;
     struct fl_node *parent = b->stack[at];
+    if (!parent)
+        return false; /* which libyaml, that balances them, never lets happen */
     if (parent->kind == FL_MAP && !b->key[at]) {
         b->key[at] = hal9_strdup(word);
         b->key_at[at] = n->at;
@@ -103,7 +105,9 @@ static bool open_node(struct builder *b, struct fl_node *n, bool block) {
 
 /* A block has no end of its own: it ends with its last value. */
 static bool close_node(struct builder *b, const yaml_event_t *e) {
-    struct fl_node *n = b->stack[--b->depth];
+    struct fl_node *n = b->depth > 0 ? b->stack[--b->depth] : NULL;
+    if (!n)
+        return false;
     free(b->key[b->depth]);
     b->key[b->depth] = NULL;
     if (!n->block)

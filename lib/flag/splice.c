@@ -184,12 +184,11 @@ static bool ambiguous_plain(const struct fl_edits *e, const struct fl_node *n) {
 static char *value_text(const struct fl_edits *e, const struct fl_node *n, const cJSON *wanted) {
     struct hal9_buf b = {0};
     const char *s = cJSON_IsString(wanted) ? wanted->valuestring : NULL;
-    if (!e->yaml)
+    const char quote = s && n->kind == FL_SCALAR ? n->quote : 0;
+    if (!e->yaml || quote == '"')
         fl_pretty(&b, wanted, NULL, NULL);
-    else if (s && n->kind == FL_SCALAR && n->quote == '\'' && plain_word(s))
+    else if (quote == '\'' && plain_word(s))
         hal9_buf_printf(&b, "'%s'", s);
-    else if (s && n->kind == FL_SCALAR && n->quote == '"')
-        fl_pretty(&b, wanted, NULL, NULL);
     else
         fl_yaml_scalar(&b, wanted, ambiguous_plain(e, n));
     return hal9_buf_take(&b);

@@ -25,7 +25,9 @@ static hal9_status job_open(const cJSON *args, struct job *ret, struct hal9_erro
         return st;
     ret->d = fl_driver_of(ret->f);
     ret->flags = cJSON_GetObjectItemCaseSensitive(args, "flags");
-    cJSON_ArrayForEach(f, ret->flags) hal9_strv_add(&ret->names, f->string);
+    cJSON_ArrayForEach(f, ret->flags) {
+        hal9_strv_add(&ret->names, f->string);
+    }
     return HAL9_OK;
 }
 

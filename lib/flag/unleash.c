@@ -48,7 +48,9 @@ static hal9_status no_environment(const struct fl_unleash *u, const char *name,
                                   const cJSON *environments, struct hal9_error *err) {
     _cleanup_strv_ struct hal9_strv names = {0};
     const cJSON *e;
-    cJSON_ArrayForEach(e, environments) hal9_strv_add(&names, hal9_json_str(e, "name"));
+    cJSON_ArrayForEach(e, environments) {
+        hal9_strv_add(&names, hal9_json_str(e, "name"));
+    }
     _cleanup_free_ char *all = hal9_strv_join(&names, ", ");
     const char *near = hal9_suggest(u->spec->environment, (const char *const *)names.v, names.n);
     hal9_error_set(err, HAL9_E_NOT_FOUND, "%s has no environment '%s' in Unleash%s%s%s", name,
@@ -106,7 +108,9 @@ static hal9_status list(struct fl_unleash *u, struct hal9_strv *ret, struct hal9
         hal9_error_hint(err, "is that the URL of an Unleash server, without /api?");
         return HAL9_E_PROTOCOL;
     }
-    cJSON_ArrayForEach(f, features) hal9_strv_add(ret, hal9_json_str(f, "name"));
+    cJSON_ArrayForEach(f, features) {
+        hal9_strv_add(ret, hal9_json_str(f, "name"));
+    }
     return HAL9_OK;
 }
 
