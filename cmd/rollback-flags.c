@@ -222,10 +222,12 @@ static int outcome(const struct wish *w, const struct hal9_op_result *r, hal9_st
         return CLI_HOLDS;
     }
     cli_next("hal9-rollback flags get %s   (how it is now)", w->flag);
-    if (r->error.code == HAL9_E_DRIFT && r->detail)
+    if (cJSON_GetObjectItemCaseSensitive(r->detail, "now"))
         cli_next("hal9-rollback undo %s   (what was done of it is taken back)",
                  cli_short(r->id));
-    return cli_exit_code(&r->error) == CLI_UNKNOWN ? CLI_UNKNOWN : CLI_UNFINISHED;
+    if (cJSON_GetObjectItemCaseSensitive(r->detail, "now"))
+        return CLI_UNFINISHED;
+    return cli_exit_code(&r->error) == CLI_USAGE ? CLI_NOT : cli_exit_code(&r->error);
 }
 
 /* Everything that can be wrong is found before a state directory is made. */

@@ -157,33 +157,41 @@ static bool same_flags(const cJSON *a, const cJSON *b) {
                            cJSON_GetObjectItemCaseSensitive(b, "flags"));
 }
 
-static cJSON *three(const cJSON *before, const cJSON *intended, const cJSON *now) {
+/* is: "now" for what this step left half-way, which undo takes back; "found" for what others did. */
+static cJSON *three(const cJSON *before, const cJSON *intended, const char *is, const cJSON *now) {
     cJSON *j = cJSON_CreateObject();
     cJSON_AddItemToObject(j, "before", cJSON_Duplicate(before, true));
     cJSON_AddItemToObject(j, "intent", cJSON_Duplicate(intended, true));
-    cJSON_AddItemToObject(j, "now", cJSON_Duplicate(now, true));
+    cJSON_AddItemToObject(j, is, cJSON_Duplicate(now, true));
     return j;
 }
 
-/* It failed: what became of it is looked at once more, so that nothing half-done goes unsaid, and undo can take it back. */
+static hal9_status cannot_tell(const struct job *j, struct hal9_error *e, struct hal9_error *err) {
+    if (j->d->shared && e->code == HAL9_E_UNKNOWN)
+        hal9_error_hint(e, "whether anything was changed can't be told; when it answers again, run "
+                           "this again: what is so already is left alone");
+    return hal9_error_move(err, e);
+}
+
+/* It failed: what became of it is looked at once more, so that nothing half-done goes unsaid, and undo can take it back. What somebody
+ * else did meanwhile is not ours to take back. */
 static hal9_status after_failure(const struct job *j, struct hal9_step_ctx *c, const cJSON *before,
                                  const cJSON *intended, struct hal9_error *e,
                                  struct hal9_error *err) {
     _cleanup_json_ cJSON *now = NULL;
     if (e->code == HAL9_E_INTERRUPTED || e->code == HAL9_E_USAGE)
         return hal9_error_move(err, e);
-    if (look(j, c, &now, NULL) != HAL9_OK) {
-        if (j->d->shared && e->code == HAL9_E_UNKNOWN)
-            hal9_error_hint(e, "whether anything was changed can't be told; when it answers again, "
-                               "run this again: "
-                               "what is so already is left alone");
-        return hal9_error_move(err, e);
-    }
+    if (look(j, c, &now, NULL) != HAL9_OK)
+        return cannot_tell(j, e, err);
     if (same_flags(now, intended))
         return HAL9_OK;
     if (same_flags(now, before))
         return hal9_error_move(err, e);
-    hal9_step_detail(c, three(before, intended, now));
+    if (!on_its_way(j, before, intended, now)) {
+        hal9_step_detail(c, three(before, intended, "found", now));
+        return hal9_error_move(err, e);
+    }
+    hal9_step_detail(c, three(before, intended, "now", now));
     _cleanup_free_ char *why = hal9_strdup(e->message);
     hal9_error_set(err, HAL9_E_DRIFT, "left half-way: %s", why);
     hal9_error_hint(err, "run this again to go on, or hal9-rollback undo to go back");
@@ -206,7 +214,7 @@ static cJSON *still_wanted(const struct job *j, const cJSON *now) {
 static hal9_status changed_since(struct hal9_step_ctx *c, const cJSON *before,
                                  const cJSON *intended, const cJSON *now, const struct job *j,
                                  struct hal9_error *err) {
-    hal9_step_detail(c, three(before, intended, now));
+    hal9_step_detail(c, three(before, intended, "found", now));
     hal9_error_set(err, HAL9_E_DRIFT, "somebody else changed flags of %s since this was planned",
                    fl_name(j->f));
     hal9_error_hint(err, "nothing was written; look at it, then run this again");

@@ -131,6 +131,50 @@ nothing_unfinished() {
   [ "$(env_of "$flag")" = "$theirs" ]
 }
 
+# stopped_at_begin COMMAND -- TOOL… : the tool waits behind the durable begin line of its step while the command changes the world.
+stopped_at_begin() {
+  local command=() ready go pid byte
+  while [ "$1" != -- ]; do command+=("$1") && shift; done
+  shift
+  mkfifo "$TEST_DIR/ready.stop" "$TEST_DIR/go.stop"
+  exec {ready}<>"$TEST_DIR/ready.stop" {go}<>"$TEST_DIR/go.stop"
+  HAL9OPS_TEST_STOP=2:$ready:$go "$@" >"$TEST_DIR/stopped.log" 2>&1 3>&- 4>&- </dev/null &
+  pid=$!
+  IFS= read -r -t 20 -n 1 -u "$ready" byte || fail "it did not stop"
+  "${command[@]}" >/dev/null
+  printf g >&"$go"
+  stopped_status=0
+  wait "$pid" || stopped_status=$?
+  exec {ready}<&- {go}<&-
+  cat "$TEST_DIR/stopped.log"
+}
+
+@test "somebody's change between plan and request is drift: nothing is written, exit 1, and undo leaves theirs alone" {
+  unleash_flag
+  proxy pass
+  stopped_at_begin admin POST "$E/strategies" '{"name":"default","title":"mine"}' -- hal9-rollback flags set "$flag" 25%
+  [ "$stopped_status" -eq 1 ]
+  grep -q "somebody else changed" "$TEST_DIR/stopped.log"
+  [ "$(grep -vc GET "$TEST_DIR/requests")" -eq 0 ]
+  theirs=$(env_of "$flag")
+  exits 0 hal9-rollback undo "$(last_operation)" -o text
+  [ "$(env_of "$flag")" = "$theirs" ]
+}
+
+@test "somebody's edit of the flag between plan and write is drift, of another flag is kept" {
+  file=$TEST_DIR/flags.json
+  sample "$file"
+  flags_config "main: {flagd: $file}"
+  stopped_at_begin sed -i 's/"red": "r"/"red": "R"/' "$file" -- hal9-rollback flags set dark-mode on
+  [ "$stopped_status" -eq 0 ]
+  grep -q '"red": "R"' "$file"
+  [ "$(value dark-mode)" = on ]
+  rm "$TEST_DIR"/*.stop
+  stopped_at_begin sed -i 's/"defaultVariant": "on"/"defaultVariant": "on", "metadata": {}/' "$file" -- hal9-rollback flags set dark-mode 25%
+  [ "$stopped_status" -eq 1 ]
+  [ "$(value dark-mode)" = on ]
+}
+
 @test "killed at every line of the journal over Unleash: resume or the next run reaches the end" {
   unleash_flag
   proxy pass

@@ -204,3 +204,16 @@ SH
   run grep '"flag":"color"' "$TEST_DIR/watch.log"
   [ "$status" -eq 1 ]
 }
+
+@test "watch follows a mounted volume, whose folder of data is swapped" {
+  mkdir "$TEST_DIR/volume" "$TEST_DIR/volume/..1" "$TEST_DIR/volume/..2"
+  cp "$TEST_DIR/before" "$TEST_DIR/volume/..1/flags.json"
+  sed 's/"defaultVariant": "red"/"defaultVariant": "blue"/' "$TEST_DIR/before" >"$TEST_DIR/volume/..2/flags.json"
+  ln -s ..1 "$TEST_DIR/volume/..data"
+  ln -s ..data/flags.json "$TEST_DIR/volume/flags.json"
+  start_in_background "$TEST_DIR/watch.log" hal9-rollback flags watch --store "flagd:$TEST_DIR/volume/flags.json" -o json
+  wait_for_log "$TEST_DIR/watch.log" "watching 2 flags"
+  ln -s ..2 "$TEST_DIR/volume/..new"
+  mv -T "$TEST_DIR/volume/..new" "$TEST_DIR/volume/..data"
+  wait_for_log "$TEST_DIR/watch.log" '"to":"variant blue"' 5
+}
