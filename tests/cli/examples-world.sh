@@ -15,6 +15,7 @@ mount -t tmpfs none /opt
 mount -t tmpfs none /run/lock
 mkdir -p /opt/hal9/current "$WORLD/state" "$WORLD/etc"
 cp "$HAL9_FIXTURES/hal9-server" /opt/hal9/current/
+echo '{"flags": {"dark-mode": {"state": "ENABLED", "variants": {"on": true, "off": false}, "defaultVariant": "off"}}}' >/opt/hal9/flags.json
 { grep -v '^hal9:' /etc/passwd && echo 'hal9:x:4242:4242::/opt/hal9:/bin/sh'; } >"$WORLD/etc/passwd"
 printf '127.0.0.1 localhost db\n' >"$WORLD/etc/hosts"
 for file in passwd hosts; do mount --bind "$WORLD/etc/$file" /etc/$file; done
