@@ -223,8 +223,7 @@ static int outcome(const struct wish *w, const struct hal9_op_result *r, hal9_st
     }
     cli_next("hal9-rollback flags get %s   (how it is now)", w->flag);
     if (cJSON_GetObjectItemCaseSensitive(r->detail, "now"))
-        cli_next("hal9-rollback undo %s   (what was done of it is taken back)",
-                 cli_short(r->id));
+        cli_next("hal9-rollback undo %s   (what was done of it is taken back)", cli_short(r->id));
     if (cJSON_GetObjectItemCaseSensitive(r->detail, "now"))
         return CLI_UNFINISHED;
     return cli_exit_code(&r->error) == CLI_USAGE ? CLI_NOT : cli_exit_code(&r->error);
