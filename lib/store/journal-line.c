@@ -26,7 +26,7 @@ hal9_status hal9_line_seal(const cJSON *line, uint32_t *crc, struct hal9_buf *re
 
 /* What is wrong with a line, or NULL; then *ret is the object without its crc. len is without the
  * newline. */
-static const char *check_line(const char *line, size_t len, uint32_t *crc, cJSON **ret) {
+const char *hal9_line_check(const char *line, size_t len, uint32_t *crc, cJSON **ret) {
     if (memchr(line, '\0', len))
         return "it has zero bytes";
     if (len <= SEAL_LEN || memcmp(line + len - SEAL_LEN, seal_head, SEAL_HEAD_LEN) != 0 ||
@@ -97,7 +97,7 @@ hal9_status hal9_scan_lines(const char *data, size_t len, const char *path, cons
             break;
         }
         cJSON *object = NULL;
-        const char *why = check_line(line, length, &scan.crc, &object);
+        const char *why = hal9_line_check(line, length, &scan.crc, &object);
         if (why)
             return damaged(scan.lines + 1, why, path, id, err);
         cJSON_AddItemToArray(array, object);

@@ -14,6 +14,14 @@ static void add_id(void *data, const char *id) {
     hal9_strv_add(data, id);
 }
 
+hal9_status hal9_store_ids(const char *path, const char *suffix, struct hal9_strv *ret,
+                           struct hal9_error *err) {
+    hal9_status status = hal9_names_each(path, suffix, add_id, ret, err);
+    if (status == HAL9_OK)
+        hal9_strv_sort_unique(ret);
+    return status;
+}
+
 hal9_status hal9_journal_list(struct hal9_state *s, struct hal9_strv *ret_ids,
                               struct hal9_error *err) {
     struct hal9_strv ids = {0};
@@ -112,7 +120,7 @@ hal9_status hal9_journal_list_open(struct hal9_state *s, struct hal9_strv *ret_i
 }
 
 /* As Crockford's base32 is read: case doesn't matter, i and l are 1, o is 0. Fresh. */
-static char *as_id(const char *word) {
+char *hal9_store_as_id(const char *word) {
     char *id = hal9_strdup(word);
     for (char *c = id; *c; c++) {
         *c = (char)tolower((unsigned char)*c);
@@ -174,7 +182,7 @@ hal9_status hal9_journal_find(struct hal9_state *s, const char *word, char **ret
         hal9_error_hint(err, "hal9-rollback history lists them");
         return HAL9_E_USAGE;
     }
-    _cleanup_free_ char *id = as_id(word);
+    _cleanup_free_ char *id = hal9_store_as_id(word);
     if (hal9_id_valid(id)) {
         _cleanup_free_ char *path = hal9_journal_path(s, id);
         if (access(path, F_OK) == 0) {

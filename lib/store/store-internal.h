@@ -13,6 +13,7 @@
 /* Caps on what is read back, so that a damaged or planted file can't eat the memory. */
 #define HAL9_JOURNAL_MAX ((size_t)256 << 20)
 #define HAL9_BLOB_MAX ((size_t)1 << 30)
+#define HAL9_SNAPSHOT_MAX ((size_t)64 << 20)
 #define HAL9_NOTE_MAX ((size_t)4096)
 #define HAL9_RESERVE_SIZE ((size_t)64 << 10) /* of a file of the reserve */
 
@@ -95,12 +96,22 @@ hal9_status hal9_service_file_write(struct hal9_state *s, const char *service, c
  * ends in its SHA-256. Two texts never give the same name. Fresh. */
 char *hal9_store_escape(const char *text);
 
+/* Adds the ids that stand in a directory as ID + suffix, in order; none where there is no such directory. */
+hal9_status hal9_store_ids(const char *path, const char *suffix, struct hal9_strv *ret,
+                           struct hal9_error *err);
+/* A person's word as an id reads: lower case, i and l are 1, o is 0. Fresh. */
+char *hal9_store_as_id(const char *word);
+
 /* ---- lines of a journal ---- */
 
 /* The line with its crc and newline, fresh; *crc is the previous line's and becomes this one's.
  * HAL9_E_USAGE when it is no object, an empty one or has a member "crc". */
 hal9_status hal9_line_seal(const cJSON *line, uint32_t *crc, struct hal9_buf *ret,
                            struct hal9_error *err);
+
+/* What is wrong with a line (without its newline), or NULL; then *ret is the object without its crc, and *crc, the previous line's,
+ * becomes this one's. */
+const char *hal9_line_check(const char *line, size_t len, uint32_t *crc, cJSON **ret);
 
 struct hal9_scan {
     size_t whole; /* bytes of whole lines: what is behind is torn */

@@ -10,6 +10,7 @@
  *     hal9_journal_append(j, line, true, &err);          // durable when it returns
  *
  * Layout of the state directory: journal/ID.ndjson, open/ID (one empty file for each operation without an end), blobs/ab/SHA256,
+ * snapshots/ID.json, packs/ (contents of captured trees, many in a file), treecache/ (what was read of which file),
  * services/NAME/ (process record, logs, restarts, proofs of health), holds/NAME.json, index (what the journals' first lines tell: a cache),
  * reserve/ (space kept ahead for a full disk), format (the layout's version); incidents/
  * and spool/ are of notify.h.
@@ -252,6 +253,27 @@ HAL9_API hal9_status hal9_blob_put(struct hal9_state *s, const void *data, size_
 /* Appends to *ret. HAL9_E_CORRUPT when the content doesn't match its name; HAL9_E_PERM when another user has put it. */
 HAL9_API hal9_status hal9_blob_get(struct hal9_state *s, const char *sha, struct hal9_buf *ret,
                                    struct hal9_error *err);
+
+/* ---- snapshots -------------------------------------------------------------------------------- */
+
+/* One JSON document each, its last member a CRC-32C of what is before it: whole, or not there at all. Its contents lie in packs. */
+
+/* Writes it, durably; the object stays the caller's. Its "id" (hal9_id_new()) names it; a "name" that another snapshot has is HAL9_E_EXISTS. */
+HAL9_API hal9_status hal9_snapshot_put(struct hal9_state *s, const cJSON *snapshot,
+                                       struct hal9_error *err);
+/* By its whole id. HAL9_E_CORRUPT: truncated, changed. Fresh. */
+HAL9_API hal9_status hal9_snapshot_get(struct hal9_state *s, const char *id, cJSON **ret,
+                                       struct hal9_error *err);
+/* Ids in order, oldest first. */
+HAL9_API hal9_status hal9_snapshot_list(struct hal9_state *s, struct hal9_strv *ret_ids,
+                                        struct hal9_error *err);
+/* The id of the snapshot that has this name, or that a prefix or suffix of at least two characters names. HAL9_E_NOT_FOUND (hint: the nearest),
+ * HAL9_E_USAGE when several fit. Fresh. */
+HAL9_API hal9_status hal9_snapshot_find(struct hal9_state *s, const char *word, char **ret_id,
+                                        struct hal9_error *err);
+/* What it refers to stays until contents are pruned. */
+HAL9_API hal9_status hal9_snapshot_delete(struct hal9_state *s, const char *id,
+                                          struct hal9_error *err);
 
 /* ---- locks ------------------------------------------------------------------------------------ */
 
