@@ -189,6 +189,19 @@ HAL9_API void hal9_id_follow(const char *newest);
 HAL9_API uint32_t hal9_crc32c(uint32_t seed, const void *data, size_t len);
 /* SHA-256 in lower-case hex. */
 HAL9_API void hal9_sha256_hex(const void *data, size_t len, char ret[65]);
+/* The same as bytes: at once, or piece by piece. */
+struct hal9_sha256 {
+    uint32_t state[8];
+    uint64_t len;
+    uint8_t rest[64];
+};
+HAL9_API void hal9_sha256(const void *data, size_t len, uint8_t ret[32]);
+HAL9_API void hal9_sha256_start(struct hal9_sha256 *h);
+HAL9_API void hal9_sha256_add(struct hal9_sha256 *h, const void *data, size_t len);
+HAL9_API void hal9_sha256_end(struct hal9_sha256 *h, uint8_t ret[32]);
+/* n bytes as 2n lower-case hex digits, and a NUL; the other way round: false unless the text is just that. */
+HAL9_API void hal9_hex(const uint8_t *bytes, size_t n, char *ret);
+HAL9_API bool hal9_unhex(const char *text, uint8_t *ret, size_t n);
 
 /* Log lines on stderr, "tool: text"; level 0 errors and warnings, 1 -v, 2 -vv. */
 HAL9_API void hal9_log_setup(const char *tool, int verbosity);
