@@ -66,6 +66,11 @@ hal9_status rb_plan_find(const struct hal9_config *c, const char *name,
 char *rb_step_name(const struct hal9_plan *plan, const char *part);
 
 /* ---- one file a kind */
-extern const struct rb_part_kind rb_part_release;
+extern const struct rb_part_kind rb_part_files, rb_part_release;
+
+/* ---- rollback-lines.c */
+#define RB_DIFF_MAX ((size_t)4 << 20) /* bytes of a text that is compared line by line */
+/* Adds the hunks of a unified diff, without the two lines of names. */
+void rb_unified_diff(const char *a, size_t a_len, const char *b, size_t b_len, struct hal9_buf *to);
 
 #endif

@@ -198,7 +198,8 @@ hal9_status hal9_state_open(const char *path, enum hal9_state_mode mode, bool sh
     *s = (struct hal9_state){.path = hal9_path_canonical(path),
                              .mode = mode,
                              .shared = shared,
-                             .names = hal9_names_cache_new()};
+                             .names = hal9_names_cache_new(),
+                             .hold = -1};
     bool missing;
     hal9_status status = look(s, err);
     if (status == HAL9_OK)
@@ -220,12 +221,18 @@ void hal9_state_close(struct hal9_state *s) {
     hal9_state_unpin(s);
     hal9_names_cache_free(s->names);
     free(s->shown);
+    if (s->hold >= 0)
+        close(s->hold);
     free(s->path);
     free(s);
 }
 
 const char *hal9_state_path(const struct hal9_state *s) {
     return s->shown;
+}
+
+bool hal9_state_is_writable(const struct hal9_state *s) {
+    return s->mode == HAL9_STATE_WRITE;
 }
 
 hal9_status hal9_state_service_dir(struct hal9_state *s, const char *service, char **ret,

@@ -19,6 +19,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #ifdef HAL9_TEST_HOOKS
@@ -85,6 +86,21 @@ static inline int hal9_sys_unlinkat(int dir, const char *path, int flags) {
 }
 static inline int hal9_sys_mkdir(const char *path, mode_t mode) {
     return hal9_fault("mkdir") ? -1 : mkdir(path, mode);
+}
+static inline int hal9_sys_mkdirat(int dir, const char *path, mode_t mode) {
+    return hal9_fault("mkdir") ? -1 : mkdirat(dir, path, mode);
+}
+static inline int hal9_sys_linkat(int from_dir, const char *from, int to_dir, const char *to) {
+    return hal9_fault("link") ? -1 : linkat(from_dir, from, to_dir, to, 0);
+}
+static inline int hal9_sys_mknodat(int dir, const char *path, mode_t mode, dev_t device) {
+    return hal9_fault("mknod") ? -1 : mknodat(dir, path, mode, device);
+}
+static inline int hal9_sys_fsetxattr(int fd, const char *name, const void *value, size_t len) {
+    return hal9_fault("xattr") ? -1 : fsetxattr(fd, name, value, len, 0);
+}
+static inline int hal9_sys_fremovexattr(int fd, const char *name) {
+    return hal9_fault("xattr") ? -1 : fremovexattr(fd, name);
 }
 static inline int hal9_sys_rmdir(const char *path) {
     return hal9_fault("rmdir") ? -1 : rmdir(path);

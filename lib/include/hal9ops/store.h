@@ -44,6 +44,8 @@ HAL9_API hal9_status hal9_state_open_foreign(const char *path, struct hal9_state
 HAL9_API void hal9_state_say(const struct hal9_state *s, struct hal9_error *err);
 HAL9_API void hal9_state_close(struct hal9_state *s);
 HAL9_API const char *hal9_state_path(const struct hal9_state *s);
+/* Whether it was opened for WRITE. */
+HAL9_API bool hal9_state_is_writable(const struct hal9_state *s);
 /* services/NAME (escaped where it must be), made when mode is WRITE. Fresh. */
 HAL9_API hal9_status hal9_state_service_dir(struct hal9_state *s, const char *service, char **ret,
                                             struct hal9_error *err);
@@ -56,6 +58,10 @@ HAL9_API void hal9_state_reserve(struct hal9_state *s);
  * The caller closes *ret_fd. HAL9_E_IO when none is left. */
 HAL9_API hal9_status hal9_state_spare_file(struct hal9_state *s, const char *path, mode_t mode,
                                            int *ret_fd, struct hal9_error *err);
+
+/* The old content or the new, but not durable: for what can be found out again. Mode 0600. */
+HAL9_API hal9_status hal9_cache_write(const char *path, const void *data, size_t len,
+                                      struct hal9_error *err);
 
 /* ---- which processes are a service's ---------------------------------------------------------------- */
 
@@ -253,6 +259,47 @@ HAL9_API hal9_status hal9_blob_put(struct hal9_state *s, const void *data, size_
 /* Appends to *ret. HAL9_E_CORRUPT when the content doesn't match its name; HAL9_E_PERM when another user has put it. */
 HAL9_API hal9_status hal9_blob_get(struct hal9_state *s, const char *sha, struct hal9_buf *ret,
                                    struct hal9_error *err);
+
+/* ---- contents of trees ------------------------------------------------------------------------ */
+
+/* Many small contents by their SHA-256, in pack files: one file and one fsync for all that a capture finds new; what is there already is not written again.
+ * Mode 0600, also where the directory is shared: another user's are passed over. */
+struct hal9_sha {
+    uint8_t b[32];
+};
+struct hal9_packs; /* those that are there, for reading */
+/* A directory without any is an empty set. Damaged packs give what is whole in them. */
+HAL9_API hal9_status hal9_packs_open(struct hal9_state *s, struct hal9_packs **ret,
+                                     struct hal9_error *err);
+HAL9_API void hal9_packs_close(struct hal9_packs *p);
+HAL9_API bool hal9_packs_has(const struct hal9_packs *p, const struct hal9_sha *sha);
+/* *ret points to the content, as long as the packs are open. HAL9_E_NOT_FOUND; HAL9_E_CORRUPT when it isn't what its name says. */
+HAL9_API hal9_status hal9_packs_view(const struct hal9_packs *p, const struct hal9_sha *sha,
+                                     const void **ret, size_t *ret_len, struct hal9_error *err);
+/* Names of the packs that are open, in order. */
+HAL9_API void hal9_packs_names(const struct hal9_packs *p, struct hal9_strv *ret);
+
+struct hal9_pack_writer;
+/* For one capture; its calls but finish and cancel may come from several threads. From here on until the state is closed no pruning takes contents away. */
+HAL9_API hal9_status hal9_pack_begin(struct hal9_state *s, struct hal9_pack_writer **ret,
+                                     struct hal9_error *err);
+HAL9_API const struct hal9_packs *hal9_pack_known(const struct hal9_pack_writer *w);
+HAL9_API hal9_status hal9_pack_put(struct hal9_pack_writer *w, const struct hal9_sha *sha,
+                                   const void *data, size_t len, struct hal9_error *err);
+/* What can be read from fd up to its end, however large; its name and length. */
+HAL9_API hal9_status hal9_pack_put_fd(struct hal9_pack_writer *w, int fd, struct hal9_sha *ret_sha,
+                                      uint64_t *ret_len, struct hal9_error *err);
+/* Makes all of it durable under its name. The writer is gone after either, whatever comes out. */
+HAL9_API hal9_status hal9_pack_finish(struct hal9_pack_writer *w, struct hal9_error *err);
+HAL9_API void hal9_pack_cancel(struct hal9_pack_writer *w);
+
+/* Which contents are still wanted; anything else goes. HAL9_E_BUSY while a run that takes captures is under way. */
+struct hal9_prune_result {
+    uint64_t bytes_before, bytes_after;
+    size_t packs_before, packs_after;
+};
+HAL9_API hal9_status hal9_packs_prune(struct hal9_state *s, const struct hal9_sha *wanted, size_t n,
+                                      struct hal9_prune_result *ret, struct hal9_error *err);
 
 /* ---- snapshots -------------------------------------------------------------------------------- */
 

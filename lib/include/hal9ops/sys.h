@@ -411,6 +411,8 @@ struct hal9_memory {
 /* Memory; the load averages of 1, 5 and 15 minutes and the number of CPUs. */
 HAL9_API hal9_status hal9_host_memory(struct hal9_memory *ret, struct hal9_error *err);
 HAL9_API hal9_status hal9_host_load(double ret[3], unsigned *ret_cpus, struct hal9_error *err);
+/* CPUs that have nothing to do now and that this thread may run on. */
+HAL9_API size_t hal9_host_idle_cpus(void);
 /* Pressure stall: percent of the time some task waited; what: "cpu", "memory", "io"; avg10, avg60, avg300. HAL9_E_UNSUPPORTED without PSI. */
 HAL9_API hal9_status hal9_host_pressure(const char *what, double ret_some[3],
                                         struct hal9_error *err);

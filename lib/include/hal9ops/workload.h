@@ -128,4 +128,50 @@ HAL9_API cJSON *hal9_args_preflight(const struct hal9_strv *argv, const struct h
  * Tells by the process alone, and asks nobody. NULL (and *ret_why) when it has to be signals. Fresh. */
 HAL9_API char *hal9_holder_unit(const struct hal9_proc *p, char **ret_why);
 
+/* ---- files and trees ------------------------------------------------------------------------- */
+
+/* Captures a file or a whole tree as it is now: bytes, mode, owner, time of files, extended attributes, sym- and hard links, fifos, devices; one that is absent as
+ * absent. {"path", "tree": SHA-256, "files", "bytes"}, fresh, "absent": true where nothing is; equal trees have equal SHA-256. What is not kept: sockets, a folder's own
+ * time, what is mounted below. s opened for writing: contents are kept in its packs, durable when it returns. NULL or READ: nothing is kept.
+ * A symlink is captured as the link that it is. HAL9_E_UNKNOWN: a file changes all the time while it is read. */
+HAL9_API hal9_status hal9_tree_capture(struct hal9_state *s, const char *path, int cancel_fd,
+                                       cJSON **ret, struct hal9_error *err);
+
+enum hal9_tree_kind { HAL9_TREE_ADDED, HAL9_TREE_REMOVED, HAL9_TREE_CHANGED, HAL9_TREE_META };
+HAL9_API const char *hal9_tree_kind_name(enum hal9_tree_kind k); /* "added", ... */
+/* One side of a difference. */
+struct hal9_tree_side {
+    char type; /* f file, d folder, l symlink, p fifo, c and b devices; 0: not there */
+    uint32_t mode, uid, gid;
+    uint64_t size;
+    int64_t mtime_ms;
+    bool attributes;  /* it has extended ones */
+    const char *link; /* of a symlink; of a hard link the first path in the tree; NULL */
+    const void *data; /* content of a file, where it is kept or can be read; NULL: can't be had */
+    size_t len;
+};
+struct hal9_tree_change {
+    const char *path; /* the whole one */
+    enum hal9_tree_kind kind;
+    struct hal9_tree_side a, b;
+};
+/* What differs from a to b, two captures, or from a to now (b NULL): calls fn for each path, in order; non-zero ends it. CHANGED: its content, its type or where it points;
+ * META: mode, owner, time or attributes alone. */
+HAL9_API hal9_status hal9_tree_diff(struct hal9_state *s, const cJSON *a, const cJSON *b,
+                                    int (*fn)(void *data, const struct hal9_tree_change *c),
+                                    void *data, struct hal9_error *err);
+/*
+ * files.restore args {path, tree, resources}: makes path as the captured tree has it. Only what differs is touched; each file is made beside it, synced, and renamed over
+ *               it; what is there and not in the capture is removed. What was there before is kept in the packs, and named in the journal, before anything is touched.
+ *               States {"tree", "observed": {"files", "bytes"}}. What was changed by others since `before` stops it (HAL9_E_DRIFT; force "drift" overwrites). No symlink
+ *               on the way is followed. Invert: files.restore of before.
+ */
+extern const struct hal9_step_kind hal9_kind_files_restore;
+/* Args of files.restore; links on the way to path are followed here, once. Fresh. */
+HAL9_API cJSON *hal9_args_files(const char *path, const char *tree);
+/* The names of all that these trees need, for pruning: contents, attributes, listings. *ret is fresh: free it. */
+HAL9_API hal9_status hal9_tree_reach(struct hal9_state *s, const struct hal9_sha *trees,
+                                     size_t n_trees, struct hal9_sha **ret, size_t *ret_n,
+                                     struct hal9_error *err);
+
 #endif

@@ -33,7 +33,7 @@ static size_t slot_of(const struct hal9_search *s, uint64_t inode) {
 }
 
 /* CPUs that have nothing to do now (on others threads would only wait for their turn): those this thread may run on, less all that run in the system. */
-static size_t idle_cpus(void) {
+size_t hal9_host_idle_cpus(void) {
     cpu_set_t cpus;
     uint64_t running;
     _cleanup_buf_ struct hal9_buf text = {0};
@@ -52,7 +52,7 @@ void hal9_search_start(struct hal9_search *s, const struct hal9_listeners *wante
     size_t size = 16;
     size_t without = 0;
     *s =
-        (struct hal9_search){.wanted = wanted, .depth = depth, .found = found, .idle = idle_cpus()};
+        (struct hal9_search){.wanted = wanted, .depth = depth, .found = found, .idle = hal9_host_idle_cpus()};
     while (size < wanted->n * 2)
         size *= 2;
     s->mask = size - 1;

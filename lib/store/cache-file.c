@@ -1,0 +1,23 @@
+/* Files that may be lost: caches. Never half, but not synced. */
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "store/store-internal.h"
+#include "sys/fault.h"
+
+hal9_status hal9_cache_write(const char *path, const void *data, size_t len,
+                             struct hal9_error *err) {
+    _cleanup_free_ char *temp = hal9_strf("%s.new.%d", path, (int)getpid());
+    const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW;
+    _cleanup_close_ int fd = HAL9_AGAIN(hal9_sys_open(temp, flags, 0600));
+    if (fd < 0)
+        return hal9_error_errno(err, errno, "cannot make %s", temp);
+    hal9_status st = hal9_fd_write_all(fd, data, len, err);
+    if (st == HAL9_OK && hal9_sys_rename(temp, path) < 0)
+        st = hal9_error_errno(err, errno, "cannot replace %s", path);
+    if (st != HAL9_OK)
+        unlink(temp); /* not counted as a fault point: it cleans up after one */
+    return st;
+}
