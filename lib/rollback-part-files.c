@@ -22,13 +22,16 @@ static hal9_status plan(const struct rb_part *p, const cJSON *wanted, const cJSO
                         struct hal9_plan *plan_, struct hal9_strv *ret_steps,
                         struct hal9_error *err) {
     const char *tree = hal9_json_str(wanted, "tree");
+    /* where it was then: links on the way may lead elsewhere by now */
+    const char *path = hal9_json_str(wanted, "real") ? hal9_json_str(wanted, "real") : p->path;
 
     (void)err;
-    if (hal9_streq(tree, hal9_json_str(now, "tree")))
+    if (hal9_streq(tree, hal9_json_str(now, "tree")) &&
+        hal9_streq(hal9_json_str(wanted, "real"), hal9_json_str(now, "real")))
         return HAL9_OK;
     _cleanup_free_ char *name = rb_step_name(plan_, p->name);
 
-    hal9_plan_step(plan_, name, hal9_kind_files_restore.name, hal9_args_files(p->path, tree), NULL);
+    hal9_plan_step(plan_, name, hal9_kind_files_restore.name, hal9_args_files(path, tree), NULL);
     hal9_strv_add(ret_steps, name);
     return HAL9_OK;
 }

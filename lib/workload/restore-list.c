@@ -67,15 +67,10 @@ static hal9_status judge(void *data, const struct wl_change *c, struct hal9_erro
     struct drift *d = data;
     struct hal9_sha key = key_of(c->path);
     (void)err;
-    if (!hal9_sha_map_get(&d->todo, &key) || wl_is_temp(c->path) ||
-        (c->a && c->b &&
-         ((c->a->type == 'd' && c->b->type == 'd') || same_but_name(c->a, c->b))))
-        return HAL9_OK;
-    if (!c->b) /* taken away on the way from a file to a folder, or the other way round */
-        return HAL9_OK;
-    if (c->b->type == 'd' && !c->a)
-        return HAL9_OK; /* made, and not finished */
-    hal9_strv_add(d->ret, c->path);
+    /* one that is not there was taken away on the way from a file to a folder, or the other way round; a folder counts by what is in it */
+    if (hal9_sha_map_get(&d->todo, &key) && !wl_is_temp(c->path) && c->b && c->b->type != 'd' &&
+        !(c->a && same_but_name(c->a, c->b)))
+        hal9_strv_add(d->ret, c->path);
     return HAL9_OK;
 }
 

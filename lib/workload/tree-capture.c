@@ -116,7 +116,9 @@ static cJSON *capture_json(const char *path, bool absent, const struct hal9_sha 
     cJSON *j = cJSON_CreateObject();
     char hex[65];
     hal9_hex(tree->b, sizeof(tree->b), hex);
+    _cleanup_free_ char *real = wl_file_resource(path);
     hal9_json_add_str(j, "path", path);
+    hal9_json_add_str(j, "real", real + strlen("file:"));
     hal9_json_add_str(j, "tree", hex);
     hal9_json_add_int(j, "files", (int64_t)sum->files);
     hal9_json_add_int(j, "bytes", (int64_t)sum->bytes);

@@ -131,7 +131,7 @@ HAL9_API char *hal9_holder_unit(const struct hal9_proc *p, char **ret_why);
 /* ---- files and trees ------------------------------------------------------------------------- */
 
 /* Captures a file or a whole tree as it is now: bytes, mode, owner, time of files, extended attributes, sym- and hard links, fifos, devices; one that is absent as
- * absent. {"path", "tree": SHA-256, "files", "bytes"}, fresh, "absent": true where nothing is; equal trees have equal SHA-256. What is not kept: sockets, a folder's own
+ * absent. {"path", "real": the links on the way followed, "tree": SHA-256, "files", "bytes"}, fresh, "absent": true where nothing is; equal trees have equal SHA-256. What is not kept: sockets, a folder's own
  * time, what is mounted below. s opened for writing: contents are kept in its packs, durable when it returns. NULL or READ: nothing is kept.
  * A symlink is captured as the link that it is. HAL9_E_UNKNOWN: a file changes all the time while it is read. */
 HAL9_API hal9_status hal9_tree_capture(struct hal9_state *s, const char *path, int cancel_fd,
