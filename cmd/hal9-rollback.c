@@ -18,17 +18,28 @@ static const struct poptOption options[] = {
      "flags: its token, file:PATH or env:NAME", "REF"},
     {"every", 0, POPT_ARG_STRING, &rollback_options.every, 0,
      "flags watch: how often a server is asked (10s)", "TIME"},
+    {"plan", 0, POPT_ARG_STRING, &rollback_options.plan, 0,
+     "snapshot: the parts of this plan of hal9.yaml", "PLAN"},
+    {"file", 0, POPT_ARG_ARGV, &rollback_options.files, 0,
+     "snapshot: this file or folder; several times", "PATH"},
+    {"best-effort", 0, POPT_ARG_NONE, &rollback_options.best_effort, 0,
+     "what can't be read is left out, and told", NULL},
     POPT_TABLEEND,
 };
 static const struct cli_subcommand subcommands[] = {
     {"status", "", "what is unfinished, and the last operation", rollback_status, false},
     {"history", "", "all operations, oldest first", rollback_history, false},
-    {"show", "ID|RUN", "one operation, or those of a run: every step, what was before and after",
-     rollback_show, false},
+    {"show", "ID|RUN|SNAPSHOT",
+     "one operation, those of a run, or a snapshot: all that is known of it", rollback_show, false},
     {"resume", "[ID]", "go on with an unfinished operation", rollback_resume, true},
     {"undo", "ID|RUN", "take back what an operation, or a whole run, did", rollback_undo, true},
     {"abort", "[ID]", "freeze an unfinished operation as it stands", rollback_abort, true},
-    {"prune", "", "remove what is old: --operations, by --keep N or --older AGE", rollback_prune,
+    {"snapshot", "[NAME]", "keep how a plan's parts, or files, are now", rollback_snapshot, true},
+    {"list", "", "the snapshots, oldest first", rollback_list, false},
+    {"diff", "SNAPSHOT [SNAPSHOT]", "what differs from the first to the second, or to now",
+     rollback_diff, false},
+    {"prune", "[SNAPSHOT]...",
+     "remove what is old: snapshots, or --operations; by --keep N or --older AGE", rollback_prune,
      true},
     {"flags", "list|get|set|watch ...", "feature flags of any store", rollback_flags, false},
     {NULL, NULL, NULL, NULL, false},
@@ -40,7 +51,7 @@ static const struct cli_example examples[] = {
 };
 static const struct cli_command command = {
     .name = "hal9-rollback",
-    .operands = "COMMAND [ID|RUN]",
+    .operands = "COMMAND [ID|RUN|SNAPSHOT]",
     .summary = "Shows what hal9ops did to this host, and takes it back.",
     .options = options,
     .subcommands = subcommands,
@@ -65,6 +76,12 @@ static const struct cli_subcommand *find_subcommand(const char *word) {
     return NULL;
 }
 
+/* Files and flags can be looked at where there is no history that can be read. */
+static bool goes_without(const struct cli_subcommand *sub) {
+    return sub->run == rollback_snapshot || sub->run == rollback_list ||
+           sub->run == rollback_diff || sub->run == rollback_flags;
+}
+
 static int run(void) {
     const char *word = cli.operands.n > 0 ? cli.operands.v[0] : NULL;
     const struct cli_subcommand *sub = word ? find_subcommand(word) : NULL;
@@ -84,9 +101,8 @@ static int run(void) {
     if (changes)
         cli_acts();
     hal9_stream_begin(cli.out, NULL);
-    /* Flags can be looked at where there is no history. */
-    code = cli.state || sub->run == rollback_flags ? sub->run()
-                                                   : (cli_say("nothing was done yet\n"), CLI_HOLDS);
+    code = cli.state || goes_without(sub) ? sub->run()
+                                          : (cli_say("nothing was done yet\n"), CLI_HOLDS);
     r.exit = code;
     r.resumable = code == CLI_UNFINISHED;
     hal9_stream_end(cli.out, &r);

@@ -200,12 +200,36 @@ static int show_run(const char *run) {
     return code;
 }
 
+/* A snapshot's name or id goes before an operation's prefix or suffix; a word that could be a piece of either is neither's. *ret NULL: none. */
+static int find_snapshot(const char *word, cJSON **ret) {
+    _cleanup_error_ struct hal9_error err = {0};
+    _cleanup_free_ char *id = NULL, *operation = NULL, *of_run = NULL;
+
+    if (hal9_snapshot_find(cli.state, word, &id, &err) != HAL9_OK)
+        return err.code == HAL9_E_NOT_FOUND ? CLI_HOLDS : cli_error(&err);
+    if (hal9_snapshot_get(cli.state, id, ret, &err) != HAL9_OK)
+        return cli_error(&err);
+    if (hal9_streq(hal9_json_str(*ret, "name"), word) || strcmp(id, word) == 0 ||
+        hal9_rollback_find(cli.state, word, &operation, &of_run, NULL) != HAL9_OK)
+        return CLI_HOLDS;
+    return cli_usage("'%s' fits snapshot %s and %s %s; type more of the one you mean", word, id,
+                     operation ? "operation" : "run", operation ? operation : of_run);
+}
+
 int rollback_show(void) {
     _cleanup_free_ char *id = NULL, *run = NULL;
+    _cleanup_json_ cJSON *snapshot = NULL;
     int code;
 
     if (cli.operands.n != 2)
-        return cli_usage("show wants one ID or RUN; see hal9-rollback history");
+        return cli_usage("show wants one ID, RUN or SNAPSHOT; see hal9-rollback history and list");
+    code = find_snapshot(cli.operands.v[1], &snapshot);
+    if (code != CLI_HOLDS)
+        return code;
+    if (snapshot) {
+        rollback_show_snapshot(snapshot);
+        return CLI_HOLDS;
+    }
     code = rollback_find(cli.operands.v[1], &id, &run);
     if (code != CLI_HOLDS || id)
         return code != CLI_HOLDS ? code : show_operation(id);

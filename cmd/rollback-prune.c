@@ -1,4 +1,4 @@
-/* hal9-rollback prune: each sort of thing that grows old has an option and a line here. */
+/* hal9-rollback prune: each sort of thing that grows old has an option and a line here; without one it is snapshots. */
 #include "base/cleanup.h"
 #include "rollback.h"
 
@@ -13,5 +13,5 @@ int rollback_prune(void) {
     for (size_t i = 0; i < HAL9_ARRAY_LEN(sorts); i++)
         if (*sorts[i].told)
             return sorts[i].prune();
-    return cli_usage("prune of what? --operations; see hal9-rollback --help");
+    return rollback_prune_snapshots();
 }

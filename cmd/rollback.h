@@ -15,10 +15,23 @@ int rollback_show(void);
 int rollback_resume(void);
 int rollback_undo(void);
 int rollback_abort(void);
+/* rollback-snapshot.c: the end of a snapshot's id, which will mostly do for a person; borrowed from id. */
+const char *rollback_short_id(const char *id);
+int rollback_snapshot(void);
+int rollback_list(void);
+/* The snapshot that a word names; CLI_HOLDS, or all is told. */
+int rollback_load_snapshot(const char *word, cJSON **ret);
+void rollback_show_snapshot(const cJSON *snapshot);
+/* As a record, or one line of words. did: what was done with it, or NULL; extra: more members, taken; NULL-able. */
+void rollback_tell_snapshot(const cJSON *snapshot, const char *did, cJSON *extra);
+/* rollback-diff.c: */
+int rollback_diff(void);
 /* rollback-prune.c: */
 int rollback_prune(void);
 /* rollback-prune-operations.c: */
 int rollback_prune_operations(void);
+/* rollback-prune-snapshots.c: */
+int rollback_prune_snapshots(void);
 
 /* rollback-flags.c: it opens what it needs itself. */
 int rollback_flags(void);
@@ -33,6 +46,10 @@ struct rollback_options {
     char *store; /* --store: a flag store without a configuration */
     char *token; /* --token: a reference, for that */
     char *every; /* --every: how often flags watch asks a server */
+    /* of snapshot */
+    int best_effort;
+    char *plan;
+    char **files; /* --file, NULL-terminated; NULL: none */
 };
 extern struct rollback_options rollback_options;
 

@@ -65,6 +65,11 @@ hal9_status rb_plan_find(const struct hal9_config *c, const char *name,
 /* A step name that the plan doesn't have yet: "files:/etc/app.yaml". Fresh. */
 char *rb_step_name(const struct hal9_plan *plan, const char *part);
 
+/* ---- rollback-facts.c: what is observed beside the parts; never compared */
+cJSON *rb_facts(const char *state_path);
+/* [{"name", "pids"}] of the services of the configuration; an empty array without one. */
+cJSON *rb_services(const struct hal9_config *c, struct hal9_state *s);
+
 /* ---- one file a kind */
 extern const struct rb_part_kind rb_part_files, rb_part_release;
 

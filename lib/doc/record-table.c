@@ -133,10 +133,17 @@ static const struct hal9_record_field snapshot[] = {
     {"id", "string", NULL, true, "its id"},
     {"name", "string", NULL, false, "its name"},
     {"taken", "time", NULL, false, "when it was taken"},
+    {"plan", "string", NULL, false, "the plan whose parts it has"},
     {"parts", "strings", NULL, false, "what it holds: files, flags, balancer, release, host"},
+    {"gaps", "strings", NULL, false, "parts that could not be read then"},
+    {"files", "integer", NULL, false, "how many files it holds"},
     {"bytes", "integer", "bytes", false, "its size"},
     {"healthy", "boolean", NULL, false, "whether all was well then"},
-    {"why", "string", NULL, false, "what it was taken for"},
+    {"why", "asked|healthy|before|rehearsal|imported", NULL, false, "what it was taken for"},
+    {"did", "taken|deleted|exported|imported", NULL, false, "what was done with it just now"},
+    {"against", "string", NULL, false, "diff: the other snapshot; absent: now"},
+    {"differences", "array", NULL, false, "diff: {part, path, change, ...} for each"},
+    {"document", "object", NULL, false, "show: the whole of it"},
     END,
 };
 static const struct hal9_record_field flag[] = {

@@ -19,4 +19,54 @@ HAL9_API hal9_status hal9_rollback_open(struct hal9_state *s, char **ret_operati
 /* One operation as its `operation` record's members: id, by, user, state, title, service, run, started, ended, steps, done, resumable, undoes, undone_by. Fresh. */
 HAL9_API cJSON *hal9_rollback_describe(const struct hal9_op *o);
 
+/* ---- snapshots --------------------------------------------------------------------------------- */
+
+/*
+ * {"hal9_snapshot": 1, "id", "name"?, "time", "host", "machine", "user", "reason": asked|healthy|before|rehearsal|imported, "plan"?,
+ *  "parts": [{"part": "files:/etc/app.yaml", "kind": "files", "state": {...}}], one that could not be read with "gap": words in place of its state,
+ *  "services": [{"name", "pids"}], "facts": {"cpus", "load", "memory", "disk", "processes"}, "connections"?: {"established", "by_state", "by_port"}}
+ */
+struct hal9_snapshot_opts {
+    const struct hal9_config *config; /* NULL-able */
+    struct hal9_state *state;         /* opened for reading: all is looked at, nothing is kept */
+    const char *plan;                 /* NULL: the only one, unless files are named */
+    const struct hal9_strv *files;    /* beside the plan's parts; NULL-able */
+    const char *name;                 /* NULL-able */
+    const char *reason;               /* NULL: asked */
+    bool best_effort;                 /* a part that can't be read leaves a gap */
+    int cancel_fd;                    /* -1 none */
+    void (*told)(
+        void *data,
+        const char
+            *words); /* of gaps, and of what is kept otherwise than a person may think; NULL-able */
+    void *data;
+};
+/* Takes one: every part is read, all is durable, then the document is there. HAL9_E_UNKNOWN with the part's name: one can't be read, and nothing was written.
+ * HAL9_E_USAGE, HAL9_E_CONFIG, HAL9_E_UNSUPPORTED: what is asked for; a name that another has. *ret is the document, fresh. */
+HAL9_API hal9_status hal9_rollback_snapshot(const struct hal9_snapshot_opts *o, cJSON **ret,
+                                            struct hal9_error *err);
+/* A snapshot as its `snapshot` record's members: id, name, taken, why, plan, parts, gaps, files, bytes. Fresh. */
+HAL9_API cJSON *hal9_rollback_describe_snapshot(const cJSON *snapshot);
+/* What differs between two snapshots, or from one to now (b NULL). Words, one a line, unified diffs for texts; ret_json: an array that gets an object for each, NULL-able.
+ * HAL9_E_UNKNOWN: a part can't be read now. */
+HAL9_API hal9_status hal9_rollback_diff(const struct hal9_config *c, struct hal9_state *s,
+                                        const cJSON *a, const cJSON *b, struct hal9_buf *ret_words,
+                                        cJSON *ret_json, size_t *ret_n, struct hal9_error *err);
+
+struct hal9_rollback_prune {
+    size_t keep; /* so many of the newest stay; of those taken when all was healthy one more */
+    const struct hal9_strv *ids; /* these go, whatever keep says; NULL: keep decides */
+    bool dry;
+    /* filled */
+    struct hal9_strv gone; /* free it */
+    struct hal9_prune_result contents;
+    char *left; /* why contents stay that nobody may want any more; NULL: they don't; free it */
+};
+/* Deletes snapshots, then the contents that no snapshot and no operation names any more. */
+HAL9_API hal9_status hal9_rollback_prune(struct hal9_state *s, struct hal9_rollback_prune *p,
+                                         struct hal9_error *err);
+/* A service has passed its health gate: takes a snapshot (reason healthy) of each plan that has it in its health, in place of the newest of these where that has the same states; the newest
+ * five of a plan are kept. Parts that can't be read are gaps. */
+HAL9_API hal9_status hal9_rollback_note_healthy(const struct hal9_config *c, struct hal9_state *s,
+                                                const char *service, struct hal9_error *err);
 #endif

@@ -1,0 +1,100 @@
+/* What a snapshot tells of its moment beside what it keeps: the host and the services' processes. */
+#include <math.h>
+
+#include "hal9ops/sys.h"
+#include "rollback-internal.h"
+
+static void add_memory(cJSON *to) {
+    struct hal9_memory m;
+
+    if (hal9_host_memory(&m, NULL) != HAL9_OK)
+        return;
+    cJSON *j = cJSON_AddObjectToObject(to, "memory");
+
+    hal9_json_add_int(j, "total", (int64_t)m.total);
+    hal9_json_add_int(j, "available", (int64_t)m.available);
+    hal9_json_add_int(j, "swap_total", (int64_t)m.swap_total);
+    hal9_json_add_int(j, "swap_free", (int64_t)m.swap_free);
+}
+
+static void add_load(cJSON *to) {
+    double load[3];
+    unsigned cpus;
+
+    if (hal9_host_load(load, &cpus, NULL) != HAL9_OK)
+        return;
+    cJSON *j = cJSON_AddArrayToObject(to, "load");
+
+    hal9_json_add_int(to, "cpus", cpus);
+    for (int i = 0; i < 3; i++)
+        cJSON_AddItemToArray(j, cJSON_CreateNumber(round(load[i] * 100) / 100));
+}
+
+static void add_disk(cJSON *to, const char *path) {
+    struct hal9_disk d;
+
+    if (hal9_host_disk(path, &d, NULL) != HAL9_OK)
+        return;
+    cJSON *j = cJSON_CreateObject();
+
+    hal9_json_add_int(j, "total", (int64_t)d.total);
+    hal9_json_add_int(j, "available", (int64_t)d.available);
+    cJSON_AddItemToObject(to, path, j);
+}
+
+static int count(const struct hal9_proc *p, void *data) {
+    (void)p;
+    ++*(int64_t *)data;
+    return 0;
+}
+
+cJSON *rb_facts(const char *state_path) {
+    cJSON *facts = cJSON_CreateObject();
+    int64_t processes = 0;
+
+    add_load(facts);
+    add_memory(facts);
+    cJSON *disk = cJSON_AddObjectToObject(facts, "disk");
+
+    add_disk(disk, "/");
+    if (state_path)
+        add_disk(disk, state_path);
+    if (hal9_proc_each(HAL9_PROC_STAT, count, &processes, NULL) == HAL9_OK)
+        hal9_json_add_int(facts, "processes", processes);
+    return facts;
+}
+
+static cJSON *pids_of(const struct hal9_service *service, struct hal9_state *s) {
+    struct hal9_service_ref ref = {0};
+    struct hal9_proc *procs = NULL;
+    size_t n = 0;
+    bool hidden = false;
+    cJSON *pids = NULL;
+
+    if (hal9_config_ref(service, s, &ref, NULL) == HAL9_OK &&
+        hal9_service_procs(&ref, &procs, &n, &hidden, NULL) == HAL9_OK && !hidden) {
+        pids = cJSON_CreateArray();
+        for (size_t i = 0; i < n; i++)
+            cJSON_AddItemToArray(pids, cJSON_CreateNumber(procs[i].id.pid));
+    }
+    for (size_t i = 0; i < n; i++)
+        hal9_proc_clear(&procs[i]);
+    free(procs);
+    hal9_service_ref_clear(&ref);
+    return pids;
+}
+
+cJSON *rb_services(const struct hal9_config *c, struct hal9_state *s) {
+    cJSON *all = cJSON_CreateArray();
+
+    for (size_t i = 0; c && i < c->services.n; i++) {
+        const struct hal9_service *service = c->services.v[i];
+        cJSON *one = cJSON_CreateObject(), *pids = pids_of(service, s);
+
+        hal9_json_add_str(one, "name", service->name);
+        if (pids) /* without: it can't be told */
+            cJSON_AddItemToObject(one, "pids", pids);
+        cJSON_AddItemToArray(all, one);
+    }
+    return all;
+}
