@@ -11,13 +11,13 @@
 #include "hal9ops/sys.h"
 #include "workload/tree.h"
 
-#define MAGIC "HAL9TC1\n"
+#define MAGIC "HAL9TC1\n" /* in the machine's own order of bytes: it is this machine's */
 
 struct head {
     char magic[8];
     uint64_t n_dirs, n_files, n_strings;
     uint8_t packs[32]; /* SHA-256 of the names of the packs that were there */
-    uint8_t sum[32];   /* of all that follows */
+    uint64_t sum[4];   /* of all that follows */
 };
 
 static char *path_of(struct hal9_state *s, const char *path) {
@@ -49,10 +49,25 @@ static bool packs_there(const struct head *h, const struct hal9_packs *packs) {
     return false;
 }
 
+/* Against what disks and half-written files do; nobody has to be kept from forging his own cache. Four lanes, for speed. */
+static void sum_of(const uint8_t *at, size_t len, uint64_t ret[4]) {
+    const uint64_t prime = 0x9e3779b97f4a7c15U;
+    uint64_t lane[4] = {len, 1, 2, 3}, word[4];
+    for (; len >= sizeof(word); at += sizeof(word), len -= sizeof(word)) {
+        memcpy(word, at, sizeof(word));
+        for (int i = 0; i < 4; i++)
+            lane[i] = ((lane[i] ^ word[i]) * prime) ^ (lane[i] >> 29);
+    }
+    memset(word, 0, sizeof(word));
+    memcpy(word, at, len);
+    for (int i = 0; i < 4; i++)
+        ret[i] = ((lane[i] ^ word[i]) * prime) ^ (lane[i] >> 29);
+}
+
 static bool use(struct wl_cache *c, const struct hal9_packs *packs) {
     const uint8_t *map = c->map;
     struct head h;
-    uint8_t sum[32];
+    uint64_t sum[4];
     if (c->size < sizeof(h))
         return false;
     memcpy(&h, map, sizeof(h));
@@ -62,7 +77,7 @@ static bool use(struct wl_cache *c, const struct hal9_packs *packs) {
         h.n_dirs * sizeof(*c->dirs) + h.n_files * sizeof(*c->files) + h.n_strings != room ||
         !packs_there(&h, packs))
         return false;
-    hal9_sha256(map + sizeof(h), room, sum);
+    sum_of(map + sizeof(h), room, sum);
     if (memcmp(sum, h.sum, sizeof(sum)) != 0)
         return false;
     c->files = (const struct wl_cached_file *)(const void *)(map + sizeof(h));
@@ -113,6 +128,24 @@ const struct wl_cached_dir *wl_cache_dir(const struct wl_cache *c, const char *p
     return NULL;
 }
 
+void wl_cache_meta(const struct wl_cache *c, const struct wl_cached_file *f, struct wl_meta *ret) {
+    *ret = (struct wl_meta){.type = wl_type_of(f->mode),
+                            .mode = S_ISLNK(f->mode) ? 0777 : f->mode & 07777,
+                            .uid = f->uid,
+                            .gid = f->gid,
+                            .has_xattrs = f->flags & WL_CACHED_XATTRS,
+                            .sha = f->sha,
+                            .xattrs = f->xattrs,
+                            .link = f->link && S_ISLNK(f->mode) ? c->strings + f->link : NULL};
+    if (ret->type == 'c' || ret->type == 'b')
+        ret->size = f->rdev;
+    if (ret->type != 'f')
+        return;
+    ret->size = f->size;
+    ret->mtime = f->mtime;
+    ret->mtime_ns = f->mtime_ns;
+}
+
 /* ---- writing ---- */
 
 struct made {
@@ -137,6 +170,7 @@ static void add_file(struct made *m, const struct wl_file *f) {
                                .mode = f->st.st_mode,
                                .uid = f->st.st_uid,
                                .gid = f->st.st_gid,
+                               .rdev = f->st.st_rdev,
                                .sha = f->meta.sha,
                                .xattrs = f->meta.xattrs};
     c.name = add_string(m, f->name);
@@ -147,9 +181,30 @@ static void add_file(struct made *m, const struct wl_file *f) {
     m->n_files++;
 }
 
-static void add_dir(struct made *m, const struct wl_dir *d) {
+/* The files of a folder that was as the cache had it; the folders in it were looked at again. */
+static void add_known(struct made *m, const struct wl_cache *old, const struct wl_dir *d) {
+    size_t next = 0;
+    for (size_t i = 0; i < d->cached->n; i++) {
+        struct wl_cached_file c = old->files[d->cached->first + i];
+        const char *name = old->strings + c.name, *link = old->strings + c.link;
+        if (next < d->n && strcmp(d->files[next].name, name) == 0) {
+            if (!d->files[next].gone)
+                add_file(m, &d->files[next]);
+            next++;
+            continue;
+        }
+        c.name = add_string(m, name);
+        c.link = c.link ? add_string(m, link) : 0;
+        hal9_buf_add(&m->files, &c, sizeof(c));
+        m->n_files++;
+    }
+}
+
+static void add_dir(struct made *m, const struct wl_cache *old, const struct wl_dir *d) {
     struct wl_cached_dir c = {.first = m->n_files, .linked = d->linked, .sha = d->sha};
-    for (size_t i = 0; i < d->n; i++)
+    if (d->as_cached)
+        add_known(m, old, d);
+    for (size_t i = 0; !d->as_cached && i < d->n; i++)
         if (!d->files[i].gone)
             add_file(m, &d->files[i]);
     c.n = m->n_files - c.first;
@@ -170,7 +225,7 @@ static void write_out(struct hal9_state *s, const char *path, struct made *m, st
     hal9_buf_add(&all, m->files.data, m->files.len);
     hal9_buf_add(&all, m->dirs.data, m->dirs.len);
     hal9_buf_add(&all, m->strings.data, m->strings.len);
-    hal9_sha256(all.data + sizeof(*h), all.len - sizeof(*h), h->sum);
+    sum_of((const uint8_t *)all.data + sizeof(*h), all.len - sizeof(*h), h->sum);
     memcpy(all.data, h, sizeof(*h));
     if (stat(folder, &st) < 0 && (stat(hal9_state_path(s), &st) < 0 ||
                                   hal9_dir_make(folder, st.st_mode & 07777, NULL) != HAL9_OK))
@@ -180,7 +235,7 @@ static void write_out(struct hal9_state *s, const char *path, struct made *m, st
 }
 
 void wl_cache_save(struct hal9_state *s, const char *path, const struct hal9_packs *packs,
-                   struct wl_dir *const *dirs, size_t n) {
+                   const struct wl_cache *old, struct wl_dir *const *dirs, size_t n) {
     struct head h = {.magic = {0}};
     struct made m = {0};
     _cleanup_strv_ struct hal9_strv names = {0};
@@ -192,7 +247,7 @@ void wl_cache_save(struct hal9_state *s, const char *path, const struct hal9_pac
     memcpy(h.magic, MAGIC, sizeof(h.magic));
     add_string(&m, ""); /* 0 is no link */
     for (size_t i = 0; i < n; i++)
-        add_dir(&m, sorted[i]);
+        add_dir(&m, old, sorted[i]);
     h.n_dirs = n;
     h.n_files = m.n_files;
     h.n_strings = m.strings.len;

@@ -62,9 +62,32 @@ static hal9_status list_dir(struct wl_walk *w, struct wl_dir *d, struct hal9_err
     return wl_store_put(w->store, bytes.len > 0 ? bytes.data : "", bytes.len, true, &d->sha, err);
 }
 
+/* A folder of which only folders in it have changed: its files are in the cache, the folders here, both by name. */
+static hal9_status list_cached(struct wl_walk *w, struct wl_dir *d, struct hal9_error *err) {
+    _cleanup_buf_ struct hal9_buf bytes = {0};
+    size_t next = 0;
+    for (size_t i = 0; i < d->cached->n; i++) {
+        const struct wl_cached_file *c = &w->cache.files[d->cached->first + i];
+        const char *name = w->cache.strings + c->name;
+        struct wl_meta m;
+        if (next < d->n && strcmp(d->files[next].name, name) == 0) {
+            if (!d->files[next].gone)
+                wl_list_add(&bytes, name, &d->files[next].meta);
+            next++;
+            continue;
+        }
+        wl_cache_meta(&w->cache, c, &m);
+        wl_list_add(&bytes, name, &m);
+    }
+    w->changed = true;
+    return wl_store_put(w->store, bytes.len > 0 ? bytes.data : "", bytes.len, true, &d->sha, err);
+}
+
 static hal9_status sum_up(struct wl_walk *w, struct wl_dir *d, struct sum *sum,
                           struct hal9_error *err) {
     hal9_status st = HAL9_OK;
+    sum->files += d->n_known;
+    sum->bytes += d->known_bytes;
     for (size_t i = 0; st == HAL9_OK && i < d->n; i++) {
         struct wl_file *f = &d->files[i];
         if (f->gone)
@@ -83,6 +106,8 @@ static hal9_status sum_up(struct wl_walk *w, struct wl_dir *d, struct sum *sum,
     }
     if (st != HAL9_OK)
         return st;
+    if (!d->unchanged && d->as_cached)
+        return list_cached(w, d, err);
     if (!d->unchanged)
         return list_dir(w, d, err);
     d->sha = d->cached->sha;
@@ -173,7 +198,7 @@ hal9_status wl_capture_tree(struct wl_store *store, const char *path, int cancel
     if (st == HAL9_OK && keep && (w.changed || !w.root.cached)) {
         struct wl_dir above = {.path = (char[]){"/"}, .files = &w.root, .n = 1};
         *HAL9_APPEND(w.dirs, w.n_dirs, w.cap_dirs) = &above;
-        wl_cache_save(store->s, path, store->packs, w.dirs, w.n_dirs);
+        wl_cache_save(store->s, path, store->packs, &w.cache, w.dirs, w.n_dirs);
         w.n_dirs--;
     }
     wl_walk_clear(&w);

@@ -38,7 +38,7 @@ void wl_walk_clear(struct wl_walk *w) {
 
 /* ---- one entry ---- */
 
-static char type_of(mode_t mode) {
+char wl_type_of(mode_t mode) {
     switch (mode & S_IFMT) {
     case S_IFREG:
         return 'f';
@@ -59,7 +59,7 @@ static char type_of(mode_t mode) {
 
 static void set_meta(struct wl_file *f) {
     const struct stat *st = &f->st;
-    f->meta.type = type_of(st->st_mode);
+    f->meta.type = wl_type_of(st->st_mode);
     f->meta.mode = f->meta.type == 'l' ? 0777 : st->st_mode & 07777;
     f->meta.uid = st->st_uid;
     f->meta.gid = st->st_gid;
@@ -228,29 +228,30 @@ static bool is_left_out(const struct wl_walk *w, const struct stat *st) {
 
 /* Attributes of the folder itself; those that are known need no look. */
 static hal9_status read_self(struct wl_walk *w, struct wl_dir *d, int fd, struct hal9_error *err) {
-    _cleanup_free_ char *path = wl_walk_name(w, d->path, "");
-    return d->self->cached ? HAL9_OK : wl_file_xattrs(w, fd, path, d->self, err);
+    return d->self->cached ? HAL9_OK : wl_file_xattrs(w, fd, d->self, err);
+}
+
+/* A folder in a folder: read later, unless it is another file system's or our own. */
+static void enter(struct wl_walk *w, const struct wl_dir *d, struct wl_file *f) {
+    if (is_left_out(w, &f->st))
+        f->gone = true;
+    else if (f->st.st_dev == w->root_dev)
+        queue_dir(w, f, *d->path ? hal9_strf("%s/%s", d->path, f->name) : hal9_strdup(f->name));
 }
 
 static hal9_status read_one(struct wl_walk *w, struct wl_dir *d, int fd, struct wl_file *f,
-                            const struct wl_cached_file *cached, uint8_t *buffer,
-                            struct hal9_error *err) {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
+                            const struct wl_cached_file *cached, const struct timespec *now,
+                            uint8_t *buffer, struct hal9_error *err) {
     if (fstatat(fd, f->name, &f->st, AT_SYMLINK_NOFOLLOW) < 0) {
         int e = errno;
         _cleanup_free_ char *path = wl_walk_name(w, d->path, f->name);
         f->gone = e == ENOENT;
         return f->gone ? HAL9_OK : hal9_error_errno(err, e, "cannot look at %s", path);
     }
-    hal9_status st = read_entry(w, fd, d->path, f, cached, &now, buffer, err);
-    if (st != HAL9_OK || f->meta.type != 'd')
-        return st;
-    if (is_left_out(w, &f->st))
-        f->gone = true;
-    else if (f->st.st_dev == w->root_dev)
-        queue_dir(w, f, *d->path ? hal9_strf("%s/%s", d->path, f->name) : hal9_strdup(f->name));
-    return HAL9_OK;
+    hal9_status st = read_entry(w, fd, d->path, f, cached, now, buffer, err);
+    if (st == HAL9_OK && f->meta.type == 'd' && !f->gone)
+        enter(w, d, f);
+    return st;
 }
 
 /* Whether what was found of a file lets the folder count as unchanged. A folder in it counts by its own listing, later. */
@@ -265,8 +266,9 @@ static hal9_status read_files(struct wl_walk *w, struct wl_dir *d, int fd, uint8
                               struct hal9_error *err) {
     hal9_status st = HAL9_OK;
     struct in_step step = {.w = w};
+    struct timespec now; /* before the first look: what changes since isn't trusted */
     size_t kept = 0;
-    d->cached = wl_cache_dir(&w->cache, d->path);
+    clock_gettime(CLOCK_REALTIME, &now);
     if (d->cached) {
         step.at = w->cache.files + d->cached->first;
         step.end = step.at + d->cached->n;
@@ -275,7 +277,7 @@ static hal9_status read_files(struct wl_walk *w, struct wl_dir *d, int fd, uint8
     for (size_t i = 0; st == HAL9_OK && i < d->n; i++) {
         struct wl_file *f = &d->files[i];
         const struct wl_cached_file *cached = f->twin = step_to(&step, f->name);
-        st = read_one(w, d, fd, f, cached, buffer, err);
+        st = read_one(w, d, fd, f, cached, &now, buffer, err);
         if (f->gone)
             continue;
         kept++;
@@ -284,6 +286,54 @@ static hal9_status read_files(struct wl_walk *w, struct wl_dir *d, int fd, uint8
     }
     d->unchanged = d->unchanged && !d->linked && kept == d->cached->n && !d->cached->linked;
     return st;
+}
+
+/* ---- a folder that is as the cache has it ---- */
+
+/* One file by the name that the cache has; false: it isn't the same any more. */
+static bool same_as_cached(struct wl_walk *w, struct wl_dir *d, int fd,
+                           const struct wl_cached_file *c, const struct timespec *now) {
+    const char *name = w->cache.strings + c->name;
+    struct stat st;
+    if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return false;
+    struct wl_file f = {.name = name, .st = st, .twin = c};
+    if (!S_ISDIR(st.st_mode)) {
+        d->n_known++;
+        d->known_bytes += S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+        return is_cached(&f, c) && (!S_ISREG(st.st_mode) || st.st_nlink == 1);
+    }
+    set_meta(&f);
+    f.trusted = old_enough(&st, now);
+    if (is_cached(&f, c))
+        take_cached(w, &f, c);
+    d->files[d->n++] = f;
+    return is_unchanged(&f, c);
+}
+
+/* Where the folder itself has not changed since it was read, no name has come or gone: the files are looked at by the names of the cache. */
+static bool read_by_cache(struct wl_walk *w, struct wl_dir *d, int fd) {
+    const struct wl_cached_dir *c = d->cached;
+    struct timespec now;
+    if (!c || !d->self->cached || c->linked)
+        return false;
+    clock_gettime(CLOCK_REALTIME, &now);
+    const struct wl_cached_file *files = w->cache.files + c->first;
+    size_t folders = 0, i = 0;
+    while (i < c->n)
+        folders += S_ISDIR(files[i++].mode) ? 1 : 0;
+    d->files = hal9_alloc((folders + 1) * sizeof(*d->files));
+    for (i = 0; i < c->n && same_as_cached(w, d, fd, &files[i], &now);)
+        i++;
+    d->as_cached = d->unchanged = i == c->n;
+    for (i = 0; d->as_cached && i < d->n; i++)
+        enter(w, d, &d->files[i]);
+    if (d->as_cached)
+        return true;
+    free(d->files);
+    d->files = NULL;
+    d->n = d->n_known = d->known_bytes = 0;
+    return false;
 }
 
 static hal9_status read_dir(struct wl_walk *w, struct wl_dir *d, uint8_t *buffer,
@@ -296,6 +346,11 @@ static hal9_status read_dir(struct wl_walk *w, struct wl_dir *d, uint8_t *buffer
     _cleanup_free_ char *path = wl_walk_name(w, d->path, "");
     if (fd < 0)
         return hal9_error_errno(err, errno, "cannot open the folder %s", path);
+    d->cached = wl_cache_dir(&w->cache, d->path);
+    if (read_by_cache(w, d, fd)) {
+        close(fd);
+        return HAL9_OK;
+    }
     DIR *stream = fdopendir(fd);
     hal9_status st = read_names(d, stream, err);
     if (st == HAL9_OK)

@@ -73,7 +73,7 @@ hal9_status wl_store_list(const struct wl_store *st, const struct hal9_sha *sha,
 
 /* ---- tree-cache.c: what was read of which file, so that it need not be read again */
 struct wl_cached_file {
-    uint64_t dev, ino, size;
+    uint64_t dev, ino, size, rdev;
     int64_t mtime, ctime;
     uint32_t mtime_ns, ctime_ns, mode, uid, gid;
     uint32_t name, link; /* offsets of strings; link 0: none */
@@ -107,7 +107,9 @@ const struct wl_cached_dir *wl_cache_dir(const struct wl_cache *c, const char *p
 struct wl_dir;
 /* Writes what the walk found. That it can't be written is no error. */
 void wl_cache_save(struct hal9_state *s, const char *path, const struct hal9_packs *packs,
-                   struct wl_dir *const *dirs, size_t n);
+                   const struct wl_cache *old, struct wl_dir *const *dirs, size_t n);
+/* What a listing has of an entry (a file that is no folder). */
+void wl_cache_meta(const struct wl_cache *c, const struct wl_cached_file *f, struct wl_meta *ret);
 
 /* ---- tree-walk.c: what is there, read by one or two threads */
 struct wl_file {
@@ -130,6 +132,8 @@ struct wl_dir {
     const struct wl_cached_dir *cached;
     bool linked;    /* some file in it has several names */
     bool unchanged; /* each of its files is as the cache has it, and no other is there */
+    bool as_cached; /* found so by the names of the cache: files has the folders in it alone */
+    uint64_t n_known, known_bytes; /* as_cached: its other files */
     struct hal9_sha sha;
 };
 struct wl_walk {
@@ -159,10 +163,10 @@ void wl_walk_clear(struct wl_walk *w);
 hal9_status wl_file_read(struct wl_walk *w, int dir, const char *dir_path, struct wl_file *f,
                          uint8_t *buffer, struct hal9_error *err);
 /* Extended attributes of an open file into its meta. */
-hal9_status wl_file_xattrs(struct wl_walk *w, int fd, const char *path, struct wl_file *f,
-                           struct hal9_error *err);
+hal9_status wl_file_xattrs(struct wl_walk *w, int fd, struct wl_file *f, struct hal9_error *err);
 #define WL_READ_BUFFER ((size_t)256 << 10)
 /* "PATH/in/the/tree" for messages; fresh. */
+char wl_type_of(mode_t mode); /* f d l p c b; 0: nothing that is kept */
 char *wl_walk_name(const struct wl_walk *w, const char *dir, const char *name);
 
 /* ---- tree-capture.c */
