@@ -143,6 +143,18 @@ static void tell_end(struct restart_job *j, const struct hal9_restart_finding *f
     }
 }
 
+/* What has passed its gate is what last-healthy means. Nobody waits for a rescue to be told of a snapshot that failed: it only warns. */
+static void keep_healthy(const struct restart_job *j, const struct hal9_op_result *res) {
+    for (size_t i = 0; res->changed && i < j->found.n; i++) {
+        _cleanup_error_ struct hal9_error err = {0};
+        const char *name = j->found.v[i].service->name;
+
+        if (j->found.v[i].end == HAL9_RESTART_IS_HEALTHY &&
+            hal9_rollback_note_healthy(cli.config, cli.state, name, &err) != HAL9_OK)
+            cli_warn("%s is healthy, but how it is now could not be kept: %s", name, err.message);
+    }
+}
+
 int restart_tell_outcome(struct restart_job *j, const struct hal9_op_result *res) {
     _cleanup_error_ struct hal9_error err = {0};
 
@@ -155,6 +167,7 @@ int restart_tell_outcome(struct restart_job *j, const struct hal9_op_result *res
             tell_end(j, &j->found.v[i], res);
     if (res->id[0] && res->changed && j->found.n > 1)
         cli_say("Undo: hal9-rollback undo %s\n", cli_short(res->id));
+    keep_healthy(j, res);
     return j->own;
 }
 

@@ -128,6 +128,17 @@ HAL9_API cJSON *hal9_args_preflight(const struct hal9_strv *argv, const struct h
  * Tells by the process alone, and asks nobody. NULL (and *ret_why) when it has to be signals. Fresh. */
 HAL9_API char *hal9_holder_unit(const struct hal9_proc *p, char **ret_why);
 
+/*
+ * command.run   args {name, apply: argv, verify: argv, revert: argv, wanted: true, user, cwd, env, timeout_ms, resources}. apply brings it about; exit 0 of verify means that it
+ *               is so, of 1 to 125 that it isn't. States {"so": true|false}, null without a verify: then it is never skipped, and found begun a person must look. Invert:
+ *               command.run with apply and revert swapped, which wants it not so; without a revert an undo is refused.
+ */
+extern const struct hal9_step_kind hal9_kind_command_run;
+/* Args of command.run; verify, revert and run (user, cwd, env) NULL-able; timeout_ms 0: 60 s. Fresh. */
+HAL9_API cJSON *hal9_args_command(const char *name, const struct hal9_strv *apply,
+                                  const struct hal9_strv *verify, const struct hal9_strv *revert,
+                                  const struct hal9_run_spec *run, int64_t timeout_ms);
+
 /* ---- files and trees ------------------------------------------------------------------------- */
 
 /* Captures a file or a whole tree as it is now: bytes, mode, owner, time of files, extended attributes, sym- and hard links, fifos, devices; one that is absent as

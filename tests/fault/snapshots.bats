@@ -1,0 +1,70 @@
+#!/usr/bin/env bats
+# Snapshots killed at every point, and on a disk without space: whole or not there at all, and what was there stays.
+# shellcheck disable=SC2154 # set by the helpers
+
+load ../real/common
+load full-disk
+
+setup() {
+  common_setup
+  export PATH=$HAL9_BIN:$PATH HAL9OPS_STATE_DIR=$TEST_DIR/state HAL9OPS_LOCK_DIR=$TEST_DIR/lock
+  cd "$TEST_DIR"
+  export HOME=$TEST_DIR
+  mkdir -p tree/a tree/b lock
+  for i in 1 2 3 4 5; do
+    echo "$i" >"tree/a/$i"
+    head -c 20000 /dev/urandom >"tree/b/$i"
+  done
+  hal9-rollback snapshot first --file tree >/dev/null
+  HAL9OPS_FAULT=count:count hal9-rollback snapshot count --file tree >/dev/null
+}
+
+# sweep OUTCOME: each point once. Prints how many.
+sweep() {
+  local n=0 status after names
+  while ((++n < 300)); do
+    echo "$n" >tree/a/changing
+    head -c 30000 /dev/urandom >tree/b/changing
+    status=0
+    HAL9OPS_FAULT=$n:$1 HAL9OPS_FAULT_AT=x hal9-rollback snapshot "at-$n" --file tree >out 2>&1 || status=$?
+    # Whatever became of it: those that are listed are whole, the first is as it was, and the next one works.
+    hal9-rollback list >listed || fail "point $n: the list: $(cat out)"
+    hal9-rollback diff first count >/dev/null || fail "point $n: the earlier ones differ"
+    if grep -q "\"name\":\"at-$n\"" listed; then
+      hal9-rollback diff "at-$n" >differs || fail "point $n: it is there, and not whole: $(cat differs out)"
+    elif [ "$status" = 0 ]; then
+      fail "point $n: exit 0, and no snapshot"
+    fi
+    HAL9OPS_FAULT=count:count hal9-rollback snapshot "after-$n" --file tree >/dev/null || fail "point $n: the next one fails"
+    after=$(cat count)
+    [ -z "$(find state/packs state/snapshots -name '.*' -name '*.tmp')" ] || fail "point $n: $(find state -name '*.tmp') is left"
+    [ "$status" != 0 ] || ((n < 8)) || [ -s out ] || fail "point $n: no word"
+    hal9-rollback prune "after-$n" >/dev/null
+    names=$(grep -c '"kind":"snapshot"' listed)
+    ((names < 3)) || hal9-rollback prune "at-$n" >/dev/null
+    ((n <= after + 12)) || break
+  done
+  echo "# $n points with $1" >&3
+  ((n > 20))
+}
+
+@test "killed at each point, it is whole or not there, and the next one works" {
+  sweep KILL
+}
+
+@test "without space at each point, it is whole or not there, and the next one works" {
+  sweep ENOSPC
+}
+
+@test "on a full disk a snapshot is refused in words, and those that are there stay" {
+  small_disk tmpfs
+  in_ns hal9-rollback snapshot first --file tree >/dev/null
+  fill_disk
+  head -c 300000 /dev/urandom >tree/b/new
+  run in_ns hal9-rollback snapshot second --file tree -o text
+  [ "$status" -eq 4 ]
+  [[ $output == *"No space left"* ]]
+  run in_ns hal9-rollback list -o json
+  [ "$status" -eq 0 ]
+  [ "$(grep -c '"kind":"snapshot"' <<<"$output")" = 1 ]
+}
