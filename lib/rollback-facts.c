@@ -64,15 +64,15 @@ cJSON *rb_facts(const char *state_path) {
     return facts;
 }
 
-static cJSON *pids_of(const struct hal9_service *service, struct hal9_state *s) {
+/* *ret_hidden: there may be more. */
+static cJSON *pids_of(const struct hal9_service *service, struct hal9_state *s, bool *ret_hidden) {
     struct hal9_service_ref ref = {0};
     struct hal9_proc *procs = NULL;
     size_t n = 0;
-    bool hidden = false;
     cJSON *pids = NULL;
 
     if (hal9_config_ref(service, s, &ref, NULL) == HAL9_OK &&
-        hal9_service_procs(&ref, &procs, &n, &hidden, NULL) == HAL9_OK && !hidden) {
+        hal9_service_procs(&ref, &procs, &n, ret_hidden, NULL) == HAL9_OK) {
         pids = cJSON_CreateArray();
         for (size_t i = 0; i < n; i++)
             cJSON_AddItemToArray(pids, cJSON_CreateNumber(procs[i].id.pid));
@@ -89,11 +89,14 @@ cJSON *rb_services(const struct hal9_config *c, struct hal9_state *s) {
 
     for (size_t i = 0; c && i < c->services.n; i++) {
         const struct hal9_service *service = c->services.v[i];
-        cJSON *one = cJSON_CreateObject(), *pids = pids_of(service, s);
+        bool hidden = false;
+        cJSON *one = cJSON_CreateObject(), *pids = pids_of(service, s, &hidden);
 
         hal9_json_add_str(one, "name", service->name);
         if (pids) /* without: it can't be told */
             cJSON_AddItemToObject(one, "pids", pids);
+        if (hidden)
+            cJSON_AddTrueToObject(one, "hidden");
         cJSON_AddItemToArray(all, one);
     }
     return all;

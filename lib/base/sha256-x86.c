@@ -32,6 +32,7 @@ __attribute__((target("sha,sse4.1,ssse3"))) static void rounds(uint32_t state[8]
         for (int i = 0; i < 4; i++)
             w[i] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(const void *)(data + 16 * i)),
                                     swap);
+#pragma GCC unroll 16
         for (int i = 0; i < 16; i++) {
             __m128i k = _mm_load_si128((const __m128i *)(const void *)&constants[4 * i]);
             __m128i now = w[i & 3], sum = _mm_add_epi32(now, k);

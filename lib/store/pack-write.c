@@ -37,7 +37,12 @@ hal9_status hal9_pack_begin(struct hal9_state *s, struct hal9_pack_writer **ret,
         return hal9_state_explain(err, st);
     struct hal9_pack_writer *w = hal9_alloc(sizeof(*w));
     *w = (struct hal9_pack_writer){.s = s, .known = known, .fd = -1};
-    pthread_mutex_init(&w->lock, NULL);
+    /* held for the time of a copy: waking a sleeper takes longer than that */
+    pthread_mutexattr_t spinning;
+    pthread_mutexattr_init(&spinning);
+    pthread_mutexattr_settype(&spinning, PTHREAD_MUTEX_ADAPTIVE_NP);
+    pthread_mutex_init(&w->lock, &spinning);
+    pthread_mutexattr_destroy(&spinning);
     *ret = w;
     return HAL9_OK;
 }
@@ -50,6 +55,10 @@ struct hal9_packs *hal9_pack_forget(struct hal9_pack_writer *w) {
     struct hal9_packs *known = w->known;
     w->known = hal9_alloc(sizeof(*w->known));
     return known;
+}
+
+struct hal9_packs *hal9_pack_unchanged(struct hal9_pack_writer *w) {
+    return w->new.n == 0 ? hal9_pack_forget(w) : NULL;
 }
 
 static void writer_free(struct hal9_pack_writer *w) {
@@ -222,16 +231,40 @@ hal9_status hal9_pack_put_fd(struct hal9_pack_writer *w, int fd, struct hal9_sha
     return HAL9_OK;
 }
 
+static size_t bucket_of(const struct hal9_sha_entry *e) {
+    return (size_t)e->sha.b[0] << 8 | e->sha.b[1];
+}
+
+/* By SHA-256, whose first bytes are spread evenly: a place for each by those, then few are out of order. Fresh. */
+static struct hal9_sha_entry *sorted(const struct hal9_sha_entry *v, size_t n) {
+    struct hal9_sha_entry *to = hal9_alloc((n + 1) * sizeof(*to));
+    _cleanup_free_ size_t *first = hal9_alloc(65537 * sizeof(*first));
+    for (size_t i = 0; i < n; i++)
+        first[bucket_of(&v[i]) + 1]++;
+    for (size_t i = 1; i <= 65536; i++)
+        first[i] += first[i - 1];
+    for (size_t i = 0; i < n; i++)
+        to[first[bucket_of(&v[i])]++] = v[i];
+    for (size_t i = 1; i < n; i++) {
+        struct hal9_sha_entry e = to[i];
+        size_t at = i;
+        for (; at > 0 && pack_entry_order(&e, &to[at - 1]) < 0; at--)
+            to[at] = to[at - 1];
+        to[at] = e;
+    }
+    return to;
+}
+
 /* Index and tail, on the disk. */
 static hal9_status complete(struct hal9_pack_writer *w, struct hal9_error *err) {
     struct pack_tail t = {.n = w->new.n, .at = w->at};
     size_t len = w->new.n * sizeof(*w->new.v);
     uint8_t sum[32];
     memcpy(t.magic, PACK_MAGIC, PACK_MAGIC_LEN);
-    qsort(w->new.v, w->new.n, sizeof(*w->new.v), pack_entry_order);
-    hal9_sha256(w->new.v, len, sum);
+    _cleanup_free_ struct hal9_sha_entry *index = sorted(w->new.v, w->new.n);
+    hal9_sha256(index, len, sum);
     memcpy(t.sum, sum, sizeof(t.sum));
-    hal9_status st = add_bytes(w, w->new.v, len, err);
+    hal9_status st = add_bytes(w, index, len, err);
     if (st == HAL9_OK)
         st = add_bytes(w, &t, sizeof(t), err);
     if (st == HAL9_OK)

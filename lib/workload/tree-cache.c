@@ -16,8 +16,8 @@
 struct head {
     char magic[8];
     uint64_t n_dirs, n_files, n_strings;
-    uint8_t packs[32]; /* SHA-256 of the names of the packs that were there */
-    uint64_t sum[4];   /* of all that follows */
+    uint8_t packs[32];  /* SHA-256 of the names of the packs that were there */
+    uint64_t sum[3][4]; /* of the files, the folders, the strings */
 };
 
 static char *path_of(struct hal9_state *s, const char *path) {
@@ -50,7 +50,8 @@ static bool packs_there(const struct head *h, const struct hal9_packs *packs) {
 }
 
 /* Against what disks and half-written files do; nobody has to be kept from forging his own cache. Four lanes, for speed. */
-static void sum_of(const uint8_t *at, size_t len, uint64_t ret[4]) {
+static void sum_of(const void *data, size_t len, uint64_t ret[4]) {
+    const uint8_t *at = data;
     const uint64_t prime = 0x9e3779b97f4a7c15U;
     uint64_t lane[4] = {len, 1, 2, 3}, word[4];
     for (; len >= sizeof(word); at += sizeof(word), len -= sizeof(word)) {
@@ -67,7 +68,7 @@ static void sum_of(const uint8_t *at, size_t len, uint64_t ret[4]) {
 static bool use(struct wl_cache *c, const struct hal9_packs *packs) {
     const uint8_t *map = c->map;
     struct head h;
-    uint64_t sum[4];
+    uint64_t sum[3][4];
     if (c->size < sizeof(h))
         return false;
     memcpy(&h, map, sizeof(h));
@@ -77,12 +78,14 @@ static bool use(struct wl_cache *c, const struct hal9_packs *packs) {
         h.n_dirs * sizeof(*c->dirs) + h.n_files * sizeof(*c->files) + h.n_strings != room ||
         !packs_there(&h, packs))
         return false;
-    sum_of(map + sizeof(h), room, sum);
-    if (memcmp(sum, h.sum, sizeof(sum)) != 0)
-        return false;
     c->files = (const struct wl_cached_file *)(const void *)(map + sizeof(h));
     c->dirs = (const struct wl_cached_dir *)(const void *)(c->files + h.n_files);
     c->strings = (const char *)(c->dirs + h.n_dirs);
+    sum_of(c->files, h.n_files * sizeof(*c->files), sum[0]);
+    sum_of(c->dirs, h.n_dirs * sizeof(*c->dirs), sum[1]);
+    sum_of(c->strings, h.n_strings, sum[2]);
+    if (memcmp(sum, h.sum, sizeof(sum)) != 0)
+        return false;
     c->n_dirs = h.n_dirs;
     c->n_files = h.n_files;
     c->n_strings = h.n_strings;
@@ -217,20 +220,19 @@ static int by_path(const void *a, const void *b) {
 }
 
 static void write_out(struct hal9_state *s, const char *path, struct made *m, struct head *h) {
-    _cleanup_buf_ struct hal9_buf all = {0};
     _cleanup_free_ char *file = path_of(s, path);
     _cleanup_free_ char *folder = hal9_strf("%s/treecache", hal9_state_path(s));
+    const struct iovec pieces[] = {{h, sizeof(*h)},
+                                   {m->files.data, m->files.len},
+                                   {m->dirs.data, m->dirs.len},
+                                   {m->strings.data, m->strings.len}};
     struct stat st;
-    hal9_buf_add(&all, h, sizeof(*h));
-    hal9_buf_add(&all, m->files.data, m->files.len);
-    hal9_buf_add(&all, m->dirs.data, m->dirs.len);
-    hal9_buf_add(&all, m->strings.data, m->strings.len);
-    sum_of((const uint8_t *)all.data + sizeof(*h), all.len - sizeof(*h), h->sum);
-    memcpy(all.data, h, sizeof(*h));
+    for (int i = 0; i < 3; i++)
+        sum_of(pieces[i + 1].iov_base, pieces[i + 1].iov_len, h->sum[i]);
     if (stat(folder, &st) < 0 && (stat(hal9_state_path(s), &st) < 0 ||
                                   hal9_dir_make(folder, st.st_mode & 07777, NULL) != HAL9_OK))
         return;
-    if (hal9_cache_write(file, all.data, all.len, NULL) != HAL9_OK)
+    if (hal9_cache_write(file, pieces, HAL9_ARRAY_LEN(pieces), NULL) != HAL9_OK)
         hal9_log(1, "what was read of %s could not be noted in %s", path, file);
 }
 

@@ -18,8 +18,11 @@ hal9_status wl_store_open(struct hal9_state *s, bool keep, struct wl_store *ret,
 
 hal9_status wl_store_finish(struct wl_store *st, struct hal9_error *err) {
     struct hal9_pack_writer *w = HAL9_TAKE_PTR(st->w);
-    hal9_status status = w ? hal9_pack_finish(w, err) : HAL9_OK;
-    return status == HAL9_OK && w ? hal9_packs_open(st->s, &st->packs, err) : status;
+    if (!w)
+        return HAL9_OK;
+    st->packs = hal9_pack_unchanged(w); /* nothing was new: those that were there are all */
+    hal9_status status = hal9_pack_finish(w, err);
+    return status == HAL9_OK && !st->packs ? hal9_packs_open(st->s, &st->packs, err) : status;
 }
 
 void wl_store_close(struct wl_store *st) {

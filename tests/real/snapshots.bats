@@ -136,7 +136,8 @@ says() {
   says "is a folder"
   run -0 hal9-rollback list -o json
   [ "$(records snapshot | jq -r .name)" = x ]
-  run -0 hal9-rollback snapshot y --best-effort -o json
+  run -0 --separate-stderr hal9-rollback snapshot y --best-effort -o json
+  [[ $stderr == *"is left out"* ]]
   [ "$(records snapshot | jq -r '.gaps[]')" = "release:$TEST_DIR/opt/current" ]
   [ "$(records snapshot | jq '.parts | length')" = 2 ]
 }
@@ -193,5 +194,5 @@ YAML
   run -0 hal9-rollback diff "$newest"
   run -0 hal9-rollback show "$newest" -o json
   one_of hal9-server
-  [ "$(records snapshot | jq '.document.services[0].pids[0]')" = "$the_pid" ]
+  [ "$(records snapshot | jq -c '.document.services[0] | .name, .pids')" = "$(printf '"hal9-server"\n[%s]' "$the_pid")" ]
 }

@@ -85,7 +85,8 @@ static void test_damaged_cache(void **state) {
     assert_true(whole.len > 500);
     for (size_t i = 0; i < whole.len; i += 97) {
         whole.data[i] ^= 1;
-        assert_ok(hal9_cache_write(cache, whole.data, i % 2 ? i : whole.len, NULL));
+        const struct iovec piece = {whole.data, i % 2 ? i : whole.len};
+        assert_ok(hal9_cache_write(cache, &piece, 1, NULL));
         whole.data[i] ^= 1;
         _cleanup_json_ cJSON *two = capture(w, "tree");
         assert_string_equal(tree_of(one), tree_of(two));

@@ -21,6 +21,7 @@
 #include <cjson/cJSON.h>
 #include <hal9ops/base.h>
 #include <hal9ops/sys.h>
+#include <sys/uio.h>
 
 /* ---- state directory -------------------------------------------------------------------------- */
 
@@ -60,7 +61,7 @@ HAL9_API hal9_status hal9_state_spare_file(struct hal9_state *s, const char *pat
                                            int *ret_fd, struct hal9_error *err);
 
 /* The old content or the new, but not durable: for what can be found out again. Mode 0600. */
-HAL9_API hal9_status hal9_cache_write(const char *path, const void *data, size_t len,
+HAL9_API hal9_status hal9_cache_write(const char *path, const struct iovec *pieces, size_t n,
                                       struct hal9_error *err);
 
 /* ---- which processes are a service's ---------------------------------------------------------------- */
@@ -289,6 +290,8 @@ HAL9_API hal9_status hal9_pack_put(struct hal9_pack_writer *w, const struct hal9
 /* What can be read from fd up to its end, however large; its name and length. */
 HAL9_API hal9_status hal9_pack_put_fd(struct hal9_pack_writer *w, int fd, struct hal9_sha *ret_sha,
                                       uint64_t *ret_len, struct hal9_error *err);
+/* Where nothing new was put: the packs that it knew of, the caller's now. NULL: something was. */
+HAL9_API struct hal9_packs *hal9_pack_unchanged(struct hal9_pack_writer *w);
 /* Makes all of it durable under its name. The writer is gone after either, whatever comes out. */
 HAL9_API hal9_status hal9_pack_finish(struct hal9_pack_writer *w, struct hal9_error *err);
 HAL9_API void hal9_pack_cancel(struct hal9_pack_writer *w);
