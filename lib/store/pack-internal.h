@@ -21,9 +21,9 @@ struct pack_record { /* before each content */
     struct hal9_sha sha;
 };
 struct pack_tail {
-    uint64_t n;     /* entries of the index, struct hal9_sha_entry by sha */
-    uint64_t at;    /* where the index begins */
-    uint8_t sum[8]; /* the first bytes of its SHA-256 */
+    uint64_t n;      /* entries of the index, struct hal9_sha_entry by sha */
+    uint64_t at;     /* where the index begins */
+    uint64_t sum[4]; /* its checksum: contents have their own by their names */
     char magic[PACK_MAGIC_LEN];
 };
 

@@ -259,11 +259,9 @@ static struct hal9_sha_entry *sorted(const struct hal9_sha_entry *v, size_t n) {
 static hal9_status complete(struct hal9_pack_writer *w, struct hal9_error *err) {
     struct pack_tail t = {.n = w->new.n, .at = w->at};
     size_t len = w->new.n * sizeof(*w->new.v);
-    uint8_t sum[32];
     memcpy(t.magic, PACK_MAGIC, PACK_MAGIC_LEN);
     _cleanup_free_ struct hal9_sha_entry *index = sorted(w->new.v, w->new.n);
-    hal9_sha256(index, len, sum);
-    memcpy(t.sum, sum, sizeof(t.sum));
+    hal9_quick_sum(index, len, t.sum);
     hal9_status st = add_bytes(w, index, len, err);
     if (st == HAL9_OK)
         st = add_bytes(w, &t, sizeof(t), err);

@@ -49,22 +49,6 @@ static bool packs_there(const struct head *h, const struct hal9_packs *packs) {
     return false;
 }
 
-/* Against what disks and half-written files do; nobody has to be kept from forging his own cache. Four lanes, for speed. */
-static void sum_of(const void *data, size_t len, uint64_t ret[4]) {
-    const uint8_t *at = data;
-    const uint64_t prime = 0x9e3779b97f4a7c15U;
-    uint64_t lane[4] = {len, 1, 2, 3}, word[4];
-    for (; len >= sizeof(word); at += sizeof(word), len -= sizeof(word)) {
-        memcpy(word, at, sizeof(word));
-        for (int i = 0; i < 4; i++)
-            lane[i] = ((lane[i] ^ word[i]) * prime) ^ (lane[i] >> 29);
-    }
-    memset(word, 0, sizeof(word));
-    memcpy(word, at, len);
-    for (int i = 0; i < 4; i++)
-        ret[i] = ((lane[i] ^ word[i]) * prime) ^ (lane[i] >> 29);
-}
-
 static bool use(struct wl_cache *c, const struct hal9_packs *packs) {
     const uint8_t *map = c->map;
     struct head h;
@@ -81,9 +65,9 @@ static bool use(struct wl_cache *c, const struct hal9_packs *packs) {
     c->files = (const struct wl_cached_file *)(const void *)(map + sizeof(h));
     c->dirs = (const struct wl_cached_dir *)(const void *)(c->files + h.n_files);
     c->strings = (const char *)(c->dirs + h.n_dirs);
-    sum_of(c->files, h.n_files * sizeof(*c->files), sum[0]);
-    sum_of(c->dirs, h.n_dirs * sizeof(*c->dirs), sum[1]);
-    sum_of(c->strings, h.n_strings, sum[2]);
+    hal9_quick_sum(c->files, h.n_files * sizeof(*c->files), sum[0]);
+    hal9_quick_sum(c->dirs, h.n_dirs * sizeof(*c->dirs), sum[1]);
+    hal9_quick_sum(c->strings, h.n_strings, sum[2]);
     if (memcmp(sum, h.sum, sizeof(sum)) != 0)
         return false;
     c->n_dirs = h.n_dirs;
@@ -228,7 +212,7 @@ static void write_out(struct hal9_state *s, const char *path, struct made *m, st
                                    {m->strings.data, m->strings.len}};
     struct stat st;
     for (int i = 0; i < 3; i++)
-        sum_of(pieces[i + 1].iov_base, pieces[i + 1].iov_len, h->sum[i]);
+        hal9_quick_sum(pieces[i + 1].iov_base, pieces[i + 1].iov_len, h->sum[i]);
     if (stat(folder, &st) < 0 && (stat(hal9_state_path(s), &st) < 0 ||
                                   hal9_dir_make(folder, st.st_mode & 07777, NULL) != HAL9_OK))
         return;
