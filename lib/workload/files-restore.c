@@ -62,12 +62,12 @@ struct three {
     struct wl_store kept, now; /* what was captured; what is there */
     struct hal9_sha before, wanted, found;
     cJSON *capture;
-    struct wl_todos todo; /* from now to wanted */
+    struct wl_tasks tasks; /* from now to wanted */
     struct hal9_strv drift;
 };
 
 static void three_clear(struct three *t) {
-    wl_todos_clear(&t->todo);
+    wl_tasks_clear(&t->tasks);
     hal9_strv_free(&t->drift);
     cJSON_Delete(t->capture);
     wl_store_close(&t->kept);
@@ -93,9 +93,9 @@ static hal9_status look(struct hal9_step_ctx *c, const cJSON *before, const cJSO
     if (st == HAL9_OK)
         st = wl_tree_of(t->capture, &t->found, err);
     if (st == HAL9_OK)
-        st = wl_todos_find(&t->now, &t->found, &t->kept, &t->wanted, &t->todo, err);
+        st = wl_tasks_find(&t->now, &t->found, &t->kept, &t->wanted, &t->tasks, err);
     if (st == HAL9_OK)
-        st = wl_restore_drift(&t->kept, &t->before, &t->now, &t->found, &t->todo, &t->drift, err);
+        st = wl_restore_drift(&t->kept, &t->before, &t->now, &t->found, &t->tasks, &t->drift, err);
     return st;
 }
 
@@ -120,8 +120,8 @@ static hal9_status tell_drift(struct hal9_step_ctx *c, const struct hal9_strv *d
 /* Every content that will be written is there and whole, before the first is. */
 static hal9_status need_contents(const struct three *t, struct hal9_error *err) {
     hal9_status st = HAL9_OK;
-    for (size_t i = 0; st == HAL9_OK && i < t->todo.n; i++) {
-        const struct wl_todo *one = &t->todo.v[i];
+    for (size_t i = 0; st == HAL9_OK && i < t->tasks.n; i++) {
+        const struct wl_task *one = &t->tasks.v[i];
         const void *data;
         size_t len;
         if (one->is_wanted && one->wanted.type == 'f' && !one->wanted.link)
@@ -159,7 +159,7 @@ static hal9_status apply(struct hal9_step_ctx *c, const cJSON *before, const cJS
         p.store = &t.kept;
         st = wl_placer_open(&p, path_of(hal9_step_args(c)), err);
         if (st == HAL9_OK)
-            st = wl_place_all(&p, &t.todo, err);
+            st = wl_place_all(&p, &t.tasks, err);
         wl_placer_close(&p);
     }
     three_clear(&t);

@@ -180,7 +180,7 @@ static hal9_status changed(const struct wl_placer *p, const char *path, struct h
 }
 
 hal9_status wl_place_check(const struct wl_placer *p, int dir, const char *name,
-                           const struct wl_todo *t, struct hal9_error *err) {
+                           const struct wl_task *t, struct hal9_error *err) {
     struct stat st;
     bool there = fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
     if (p->forced)
@@ -200,7 +200,7 @@ hal9_status wl_place_check(const struct wl_placer *p, int dir, const char *name,
     return same ? HAL9_OK : changed(p, t->path, err);
 }
 
-hal9_status wl_place_file(struct wl_placer *p, const struct wl_todo *t, struct hal9_error *err) {
+hal9_status wl_place_file(struct wl_placer *p, const struct wl_task *t, struct hal9_error *err) {
     _cleanup_free_ char *path = wl_placer_name(p, t->path);
     _cleanup_free_ char *temp = wl_temp_name(t->path);
     int dir;

@@ -130,7 +130,7 @@ static void touch(struct wl_placer *p, const char *path) {
 
 /* ---- the three rounds ---- */
 
-static hal9_status take_away(struct wl_placer *p, const struct wl_todo *t, struct hal9_error *err) {
+static hal9_status take_away(struct wl_placer *p, const struct wl_task *t, struct hal9_error *err) {
     int dir;
     const char *name;
     const bool folder = t->now.type == 'd';
@@ -151,7 +151,7 @@ static hal9_status take_away(struct wl_placer *p, const struct wl_todo *t, struc
     return hal9_error_errno(err, e, "cannot remove %s", path);
 }
 
-static hal9_status make_folder(struct wl_placer *p, const struct wl_todo *t,
+static hal9_status make_folder(struct wl_placer *p, const struct wl_task *t,
                                struct hal9_error *err) {
     int dir;
     const char *name;
@@ -166,7 +166,7 @@ static hal9_status make_folder(struct wl_placer *p, const struct wl_todo *t,
     return hal9_error_errno(err, e, "cannot make the folder %s", path);
 }
 
-static hal9_status set_folder(struct wl_placer *p, const struct wl_todo *t,
+static hal9_status set_folder(struct wl_placer *p, const struct wl_task *t,
                               struct hal9_error *err) {
     _cleanup_free_ char *path = wl_placer_name(p, t->path);
     int dir;
@@ -188,7 +188,7 @@ static hal9_status may_go_on(struct wl_placer *p, size_t done, size_t all, struc
     return HAL9_OK;
 }
 
-static bool goes(const struct wl_todo *t) {
+static bool goes(const struct wl_task *t) {
     return t->is_there && (!t->is_wanted || (t->now.type == 'd') != (t->wanted.type == 'd'));
 }
 
@@ -210,14 +210,15 @@ static hal9_status sync_touched(struct wl_placer *p, struct hal9_error *err) {
     return st;
 }
 
-hal9_status wl_place_all(struct wl_placer *p, const struct wl_todos *todo, struct hal9_error *err) {
+hal9_status wl_place_all(struct wl_placer *p, const struct wl_tasks *tasks,
+                         struct hal9_error *err) {
     hal9_status st = HAL9_OK;
-    for (size_t i = todo->n; st == HAL9_OK && i-- > 0;)
-        if (goes(&todo->v[i]))
-            st = take_away(p, &todo->v[i], err);
-    for (size_t i = 0; st == HAL9_OK && i < todo->n; i++) {
-        const struct wl_todo *t = &todo->v[i];
-        st = may_go_on(p, i, todo->n, err);
+    for (size_t i = tasks->n; st == HAL9_OK && i-- > 0;)
+        if (goes(&tasks->v[i]))
+            st = take_away(p, &tasks->v[i], err);
+    for (size_t i = 0; st == HAL9_OK && i < tasks->n; i++) {
+        const struct wl_task *t = &tasks->v[i];
+        st = may_go_on(p, i, tasks->n, err);
         if (st != HAL9_OK || !t->is_wanted)
             continue;
         touch(p, t->path);
@@ -226,8 +227,8 @@ hal9_status wl_place_all(struct wl_placer *p, const struct wl_todos *todo, struc
         else if (!t->is_there || t->now.type != 'd')
             st = make_folder(p, t, err);
     }
-    for (size_t i = todo->n; st == HAL9_OK && i-- > 0;)
-        if (todo->v[i].is_wanted && todo->v[i].wanted.type == 'd')
-            st = set_folder(p, &todo->v[i], err);
+    for (size_t i = tasks->n; st == HAL9_OK && i-- > 0;)
+        if (tasks->v[i].is_wanted && tasks->v[i].wanted.type == 'd')
+            st = set_folder(p, &tasks->v[i], err);
     return st == HAL9_OK ? sync_touched(p, err) : st;
 }

@@ -3,18 +3,18 @@
 
 #include "workload/restore.h"
 
-void wl_todos_clear(struct wl_todos *t) {
+void wl_tasks_clear(struct wl_tasks *t) {
     for (size_t i = 0; i < t->n; i++)
         free(t->v[i].path);
     free(t->v);
-    *t = (struct wl_todos){0};
+    *t = (struct wl_tasks){0};
 }
 
 static hal9_status add(void *data, const struct wl_change *c, struct hal9_error *err) {
-    struct wl_todos *all = data;
-    struct wl_todo *t = HAL9_APPEND(all->v, all->n, all->cap);
+    struct wl_tasks *all = data;
+    struct wl_task *t = HAL9_APPEND(all->v, all->n, all->cap);
     (void)err;
-    *t = (struct wl_todo){hal9_strdup(c->path), c->a != NULL, c->b != NULL, {0}, {0}};
+    *t = (struct wl_task){hal9_strdup(c->path), c->a != NULL, c->b != NULL, {0}, {0}};
     if (c->a)
         t->now = *c->a;
     if (c->b)
@@ -22,8 +22,8 @@ static hal9_status add(void *data, const struct wl_change *c, struct hal9_error 
     return HAL9_OK;
 }
 
-hal9_status wl_todos_find(const struct wl_store *sa, const struct hal9_sha *a,
-                          const struct wl_store *sb, const struct hal9_sha *b, struct wl_todos *ret,
+hal9_status wl_tasks_find(const struct wl_store *sa, const struct hal9_sha *a,
+                          const struct wl_store *sb, const struct hal9_sha *b, struct wl_tasks *ret,
                           struct hal9_error *err) {
     return wl_tree_compare(sa, a, sb, b, add, ret, err);
 }
@@ -45,7 +45,7 @@ bool wl_is_temp(const char *path) {
 /* ---- drift ---- */
 
 struct drift {
-    struct hal9_sha_map todo; /* by path: what isn't as wanted yet */
+    struct hal9_sha_map tasks; /* by path: what isn't as wanted yet */
     struct hal9_strv *ret;
 };
 
@@ -68,7 +68,7 @@ static hal9_status judge(void *data, const struct wl_change *c, struct hal9_erro
     struct hal9_sha key = key_of(c->path);
     (void)err;
     /* one that is not there was taken away on the way from a file to a folder, or the other way round; a folder counts by what is in it */
-    if (hal9_sha_map_get(&d->todo, &key) && !wl_is_temp(c->path) && c->b && c->b->type != 'd' &&
+    if (hal9_sha_map_get(&d->tasks, &key) && !wl_is_temp(c->path) && c->b && c->b->type != 'd' &&
         !(c->a && same_but_name(c->a, c->b)))
         hal9_strv_add(d->ret, c->path);
     return HAL9_OK;
@@ -76,14 +76,14 @@ static hal9_status judge(void *data, const struct wl_change *c, struct hal9_erro
 
 hal9_status wl_restore_drift(const struct wl_store *store, const struct hal9_sha *before,
                              const struct wl_store *store_now, const struct hal9_sha *now,
-                             const struct wl_todos *todo, struct hal9_strv *ret,
+                             const struct wl_tasks *tasks, struct hal9_strv *ret,
                              struct hal9_error *err) {
     struct drift d = {.ret = ret};
-    for (size_t i = 0; i < todo->n; i++) {
-        struct hal9_sha key = key_of(todo->v[i].path);
-        hal9_sha_map_add(&d.todo, &key, 0, 0);
+    for (size_t i = 0; i < tasks->n; i++) {
+        struct hal9_sha key = key_of(tasks->v[i].path);
+        hal9_sha_map_add(&d.tasks, &key, 0, 0);
     }
     hal9_status st = wl_tree_compare(store, before, store_now, now, judge, &d, err);
-    hal9_sha_map_clear(&d.todo);
+    hal9_sha_map_clear(&d.tasks);
     return st;
 }

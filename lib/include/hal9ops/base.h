@@ -189,12 +189,12 @@ HAL9_API void hal9_id_follow(const char *newest);
 HAL9_API uint32_t hal9_crc32c(uint32_t seed, const void *data, size_t len);
 /* SHA-256 in lower-case hex. */
 HAL9_API void hal9_sha256_hex(const void *data, size_t len, char ret[65]);
-/* The same as bytes: at once, or piece by piece. */
 struct hal9_sha256 {
     uint32_t state[8];
     uint64_t len;
     uint8_t rest[64];
 };
+/* The same as bytes: at once, or piece by piece. */
 HAL9_API void hal9_sha256(const void *data, size_t len, uint8_t ret[32]);
 HAL9_API void hal9_sha256_start(struct hal9_sha256 *h);
 HAL9_API void hal9_sha256_add(struct hal9_sha256 *h, const void *data, size_t len);

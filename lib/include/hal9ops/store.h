@@ -296,11 +296,11 @@ HAL9_API struct hal9_packs *hal9_pack_unchanged(struct hal9_pack_writer *w);
 HAL9_API hal9_status hal9_pack_finish(struct hal9_pack_writer *w, struct hal9_error *err);
 HAL9_API void hal9_pack_cancel(struct hal9_pack_writer *w);
 
-/* Which contents are still wanted; anything else goes. HAL9_E_BUSY while a run that takes captures is under way. */
 struct hal9_prune_result {
     uint64_t bytes_before, bytes_after;
     size_t packs_before, packs_after;
 };
+/* Which contents are still wanted; anything else goes. HAL9_E_BUSY while a run that takes captures is under way. */
 HAL9_API hal9_status hal9_packs_prune(struct hal9_state *s, const struct hal9_sha *wanted, size_t n,
                                       struct hal9_prune_result *ret, struct hal9_error *err);
 
