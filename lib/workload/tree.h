@@ -158,6 +158,18 @@ struct wl_walk {
 hal9_status wl_walk_run(struct wl_walk *w, struct hal9_error *err);
 void wl_walk_clear(struct wl_walk *w);
 
+/* A folder to be read later; path is taken. And whether one is left out. */
+void wl_walk_queue(struct wl_walk *w, struct wl_file *f, char *path);
+bool wl_walk_left_out(const struct wl_walk *w, const struct stat *st);
+
+/* ---- tree-dir.c: one folder read */
+/* f->st is set; cached: the entry of this name, or NULL; now: before f was looked at. */
+hal9_status wl_entry_read(struct wl_walk *w, int dir, const char *dir_path, struct wl_file *f,
+                          const struct wl_cached_file *cached, const struct timespec *now,
+                          uint8_t *buffer, struct hal9_error *err);
+hal9_status wl_dir_read(struct wl_walk *w, struct wl_dir *d, uint8_t *buffer,
+                        struct hal9_error *err);
+
 /* ---- tree-file.c: one file read */
 /* Its content and attributes, read again while it changes. *ret_gone: it isn't there any more. */
 hal9_status wl_file_read(struct wl_walk *w, int dir, const char *dir_path, struct wl_file *f,
