@@ -41,6 +41,9 @@ static const struct cli_subcommand subcommands[] = {
     {"prune", "[SNAPSHOT]...",
      "remove what is old: snapshots, or --operations; by --keep N or --older AGE", rollback_prune,
      true},
+    {"export", "SNAPSHOT FILE", "write a snapshot with its contents to a tar file", rollback_export,
+     false},
+    {"import", "FILE", "take in a snapshot that was exported elsewhere", rollback_import, true},
     {"flags", "list|get|set|watch ...", "feature flags of any store", rollback_flags, false},
     {NULL, NULL, NULL, NULL, false},
 };

@@ -32,6 +32,9 @@ int rollback_prune(void);
 int rollback_prune_operations(void);
 /* rollback-prune-snapshots.c: */
 int rollback_prune_snapshots(void);
+/* rollback-export.c: */
+int rollback_export(void);
+int rollback_import(void);
 
 /* rollback-flags.c: it opens what it needs itself. */
 int rollback_flags(void);

@@ -196,3 +196,35 @@ YAML
   one_of hal9-server
   [ "$(records snapshot | jq -c '.document.services[0] | .name, .pids')" = "$(printf '"hal9-server"\n[%s]' "$the_pid")" ]
 }
+
+@test "a snapshot goes to another state directory and is the same there; a damaged file is refused" {
+  mkdir -p "$TEST_DIR/tree/sub"
+  echo one >"$TEST_DIR/tree/a"
+  head -c 300000 /dev/urandom >"$TEST_DIR/tree/sub/b"
+  run -0 hal9-rollback snapshot travels --file "$TEST_DIR/tree"
+  run -0 hal9-rollback export travels "$TEST_DIR/s.tar"
+  [ "$(stat -c %a "$TEST_DIR/s.tar")" = 600 ]
+  tar -tf "$TEST_DIR/s.tar" | grep -qx snapshot.json
+  export HAL9OPS_STATE_DIR=$TEST_DIR/other
+  run -0 hal9-rollback import "$TEST_DIR/s.tar" -o json
+  [ "$(records snapshot | jq -r '.did, .why, .name')" = "$(printf 'imported\nimported\ntravels')" ]
+  run -0 hal9-rollback diff travels
+  echo two >"$TEST_DIR/tree/a"
+  run -1 hal9-rollback diff travels -o text
+  [[ $output == *"-one"* ]]
+  run -0 hal9-rollback import "$TEST_DIR/s.tar"
+  run -0 hal9-rollback list -o json
+  [ "$(records snapshot | jq -s length)" = 2 ]
+  # A byte of a content, and the end.
+  export HAL9OPS_STATE_DIR=$TEST_DIR/third
+  cp "$TEST_DIR/s.tar" "$TEST_DIR/bad.tar"
+  at=$(grep -abo '^one$' "$TEST_DIR/bad.tar" | head -n 1 | cut -d: -f 1)
+  printf X | dd of="$TEST_DIR/bad.tar" bs=1 seek="$at" conv=notrunc status=none
+  run -4 hal9-rollback import "$TEST_DIR/bad.tar" -o text
+  [[ $output == *"does not match its name"* ]]
+  head -c 100000 "$TEST_DIR/s.tar" >"$TEST_DIR/bad.tar"
+  run -4 hal9-rollback import "$TEST_DIR/bad.tar"
+  run -2 hal9-rollback import "$TEST_DIR/none.tar"
+  run -0 hal9-rollback list -o json
+  [ "$(records snapshot | jq -s length)" = 0 ]
+}

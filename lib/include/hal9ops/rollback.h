@@ -69,4 +69,9 @@ HAL9_API hal9_status hal9_rollback_prune(struct hal9_state *s, struct hal9_rollb
  * five of a plan are kept. Parts that can't be read are gaps. */
 HAL9_API hal9_status hal9_rollback_note_healthy(const struct hal9_config *c, struct hal9_state *s,
                                                 const char *service, struct hal9_error *err);
+/* One snapshot with all it needs, as a tar file; and from one, whose contents are checked one by one. *ret_id is fresh. */
+HAL9_API hal9_status hal9_rollback_export(struct hal9_state *s, const char *id, const char *file,
+                                          struct hal9_error *err);
+HAL9_API hal9_status hal9_rollback_import(struct hal9_state *s, const char *file, char **ret_id,
+                                          struct hal9_error *err);
 #endif
