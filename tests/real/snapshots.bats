@@ -199,7 +199,7 @@ YAML
 
 @test "a snapshot goes to another state directory and is the same there; a damaged file is refused" {
   mkdir -p "$TEST_DIR/tree/sub"
-  echo one >"$TEST_DIR/tree/a"
+  echo one-of-a-kind >"$TEST_DIR/tree/a"
   head -c 300000 /dev/urandom >"$TEST_DIR/tree/sub/b"
   run -0 hal9-rollback snapshot travels --file "$TEST_DIR/tree"
   run -0 hal9-rollback export travels "$TEST_DIR/s.tar"
@@ -211,14 +211,14 @@ YAML
   run -0 hal9-rollback diff travels
   echo two >"$TEST_DIR/tree/a"
   run -1 hal9-rollback diff travels -o text
-  [[ $output == *"-one"* ]]
+  [[ $output == *"-one-of-a-kind"* ]]
   run -0 hal9-rollback import "$TEST_DIR/s.tar"
   run -0 hal9-rollback list -o json
   [ "$(records snapshot | jq -s length)" = 2 ]
   # A byte of a content, and the end.
   export HAL9OPS_STATE_DIR=$TEST_DIR/third
   cp "$TEST_DIR/s.tar" "$TEST_DIR/bad.tar"
-  at=$(grep -abo '^one$' "$TEST_DIR/bad.tar" | head -n 1 | cut -d: -f 1)
+  at=$(grep -abo one-of-a-kind "$TEST_DIR/bad.tar" | head -n 1 | cut -d: -f 1)
   printf X | dd of="$TEST_DIR/bad.tar" bs=1 seek="$at" conv=notrunc status=none
   run -4 hal9-rollback import "$TEST_DIR/bad.tar" -o text
   [[ $output == *"does not match its name"* ]]
