@@ -95,7 +95,7 @@ struct import {
 
 static hal9_status take_content(struct import *m, const char *hex, struct hal9_error *err) {
     _cleanup_buf_ struct hal9_buf data = {0};
-    struct hal9_sha sha, real;
+    struct hal9_sha sha = {{0}}, real = {{0}};
     hal9_status st = hal9_archive_read(m->r, CONTENT_MAX, &data, err);
 
     if (st != HAL9_OK)

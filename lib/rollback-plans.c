@@ -4,10 +4,10 @@
 #include "rollback-internal.h"
 
 static hal9_status none(const struct hal9_config *c, const char *name, struct hal9_error *err) {
-    hal9_error_set(err, HAL9_E_USAGE,
-                   name ? "no plan '%s': there is no rollback: in %s"
-                        : "no plan%.0s: there is no rollback: in %s",
-                   name ? name : "", c && c->path ? c->path : "any configuration");
+    _cleanup_free_ char *which = name ? hal9_strf("no plan '%s'", name) : hal9_strdup("no plan");
+
+    hal9_error_set(err, HAL9_E_USAGE, "%s: there is no rollback: in %s", which,
+                   c && c->path ? c->path : "any configuration");
     hal9_error_hint(err, "name what to keep with --file PATH, or write rollback: into hal9.yaml; "
                          "see hal9.yaml(5)");
     return HAL9_E_USAGE;

@@ -30,12 +30,28 @@ static hal9_status not_found(const struct hal9_state *s, const char *word,
     return HAL9_E_NOT_FOUND;
 }
 
+/* The newest that was taken when a service had passed its gate. */
+static hal9_status last_healthy(struct hal9_state *s, const struct hal9_strv *ids, char **ret_id,
+                                struct hal9_error *err) {
+    for (size_t i = ids->n; i-- > 0;) {
+        _cleanup_json_ cJSON *one = NULL;
+        if (hal9_snapshot_get(s, ids->v[i], &one, NULL) != HAL9_OK ||
+            !hal9_streq(hal9_json_str(one, "reason"), "healthy"))
+            continue;
+        *ret_id = hal9_strdup(ids->v[i]);
+        return HAL9_OK;
+    }
+    return hal9_error_set(err, HAL9_E_NOT_FOUND, "no snapshot was taken while all was healthy");
+}
+
 hal9_status hal9_snapshot_find(struct hal9_state *s, const char *word, char **ret_id,
                                struct hal9_error *err) {
     _cleanup_strv_ struct hal9_strv ids = {0}, names = {0}, fit = {0};
     hal9_status st = hal9_snapshot_list(s, &ids, err);
     if (st != HAL9_OK)
         return st;
+    if (strcmp(word, "last-healthy") == 0)
+        return last_healthy(s, &ids, ret_id, err);
     _cleanup_free_ char *id = hal9_store_as_id(word);
     names_of(s, &ids, &names);
     for (size_t i = ids.n; i-- > 0 && *word;)

@@ -8,7 +8,7 @@ load full-disk
 setup() {
   common_setup
   export PATH=$HAL9_BIN:$PATH HAL9OPS_STATE_DIR=$TEST_DIR/state HAL9OPS_LOCK_DIR=$TEST_DIR/lock
-  cd "$TEST_DIR"
+  cd "$TEST_DIR" || return
   export HOME=$TEST_DIR
   mkdir -p tree/a tree/b lock
   for i in 1 2 3 4 5; do

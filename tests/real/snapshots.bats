@@ -47,9 +47,9 @@ says() {
   says "nothing differs from now"
   sed -i 's/two/2/' etc/app.yaml
   run -1 hal9-rollback diff before -o text
-  printf '%s\n' "$output" | tail -n +2 | head -n -1 >diff
+  printf '%s\n' "$output" | tail -n +2 | head -n -1 >told
   printf '%s\n' '@@ -1,3 +1,3 @@' ' one' '-two' '+2' ' three' >expected
-  diff expected diff
+  diff expected told
   says "1 difference"
 }
 
@@ -191,7 +191,7 @@ YAML
   run -0 hal9-rollback list -o json
   [ "$(records snapshot | jq -r 'select(.healthy) | .why' | sort | uniq -c | tr -s ' ')" = " 5 healthy" ]
   newest=$(records snapshot | jq -r .id | tail -n 1)
-  run -0 hal9-rollback diff "$newest"
+  run -0 hal9-rollback diff last-healthy
   run -0 hal9-rollback show "$newest" -o json
   one_of hal9-server
   [ "$(records snapshot | jq -c '.document.services[0] | .name, .pids')" = "$(printf '"hal9-server"\n[%s]' "$the_pid")" ]
