@@ -53,6 +53,8 @@ int rollback_prune_snapshots(void) {
     const bool keep_told = rollback_options.keep >= 0;
     int code = CLI_HOLDS;
 
+    if (rollback_options.older)
+        return cli_usage("--older is for prune --operations; snapshots go by --keep N or by name");
     if (keep_told == (cli.operands.n > 1))
         return cli_usage("prune wants --keep N or the SNAPSHOTs that go");
     if (!cli.state) {
@@ -73,7 +75,9 @@ int rollback_prune_snapshots(void) {
             tell_gone(p.gone.v[i]);
         sum_up(&p);
     }
+    const size_t gone = p.gone.n;
+
     hal9_strv_free(&p.gone);
     free(p.left);
-    return code;
+    return code == CLI_HOLDS && cli.dry_run && gone > 0 ? CLI_NOT : code;
 }

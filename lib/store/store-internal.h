@@ -31,7 +31,7 @@ struct hal9_state {
     bool foreign;
     uid_t owner;
     int pin_top, pins[HAL9_PINS];
-    int hold;    /* a shared lock on the packs: nothing is pruned while it is held; -1 none */
+    int hold; /* a shared lock on the packs: nothing is pruned while it is held; -1 none */
 };
 
 /* "DIR/journal", or of a foreign state its descriptor's place in /proc. Fresh. */

@@ -161,6 +161,41 @@ weights() {
   rm -rf "$dir"
 }
 
+# make_tree BYTES: 1,000 folders of 100 files each, of so many bytes on average.
+make_tree() {
+  rm -rf "$work/tree"
+  awk -v dir="$work/tree" -v bytes="$1" 'BEGIN {
+    srand(1)
+    for (i = 0; i < 1000; i++) {
+      folder = dir "/" int(i / 50) "/" i
+      system("mkdir -p " folder)
+      for (k = 0; k < 100; k++) {
+        text = sprintf("%d/%d ", i, k)
+        for (n = 100 + int(rand() * 2 * (bytes - 100)); length(text) < n;) text = text rand()
+        file = folder "/file-" k ".txt"
+        printf "%s", text >file
+        close(file)
+      }
+    }
+  }'
+}
+
+snapshots() {
+  local take="$build/hal9-rollback snapshot --file $work/tree --state-dir $work/state" size tar
+  for size in 1024 4096; do
+    make_tree "$size"
+    compare -w 1 -r 5 --prepare "rm -f $work/tree.tar" -- "tar -cf $work/tree.tar $work/tree"
+    tar=${medians[0]}
+    compare -w 1 -r 5 --prepare "rm -rf $work/state" -- "$take"
+    note "tree-first-$size" "$tar" "${medians[0]}"
+    local first=${medians[0]}
+    compare -w 1 -r 10 -- "$take"
+    note "tree-again-$size" "$first" "${medians[0]}"
+    note "tree-tar-$size" "$tar" "${medians[0]}"
+    rm -rf "$work/state" "$work/tree.tar"
+  done
+}
+
 ports() {
   if [ "$(id -u)" -ne 0 ] || ! unshare --pid --net --mount --fork true 2>/dev/null; then
     skip port 'needs root, and namespaces'
@@ -174,13 +209,14 @@ ports() {
 
 say "load $HAL9_BENCH_LOAD; $rounds rounds"
 for ((round = 1; round <= rounds; round++)); do
-  say "round $round: start, records, steps, weights"
+  say "round $round: start, records, steps, snapshots, weights"
   quick_start
   pass_through
   steps
+  snapshots
   weights
 done
-rm -f "$work/many" "$work/few"
+rm -rf "$work/many" "$work/few" "$work/tree"
 say "a million operations"
 million
 ports

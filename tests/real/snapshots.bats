@@ -162,7 +162,7 @@ says() {
   done
   before=$(du -s "$HAL9OPS_STATE_DIR/packs" | cut -f 1)
   run -1 hal9-rollback diff s1 s4 -o json
-  run -0 hal9-rollback -n prune --keep 1 -o text
+  run -1 hal9-rollback -n prune --keep 1 -o text
   says "3 snapshots would go"
   run -0 hal9-rollback prune --keep 1 -o text
   says "3 snapshots gone"
