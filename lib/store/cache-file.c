@@ -20,6 +20,6 @@ hal9_status hal9_cache_write(const char *path, const struct iovec *pieces, size_
     if (st == HAL9_OK && hal9_sys_rename(temp, path) < 0)
         st = hal9_error_errno(err, errno, "cannot replace %s", path);
     if (st != HAL9_OK)
-        unlink(temp); /* not counted as a fault point: it cleans up after one */
+        hal9_sys_discard(temp);
     return st;
 }

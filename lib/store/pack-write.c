@@ -65,7 +65,7 @@ static void writer_free(struct hal9_pack_writer *w) {
     if (w->fd >= 0)
         close(w->fd);
     if (w->temp)
-        unlink(w->temp); /* not counted as a fault point: it cleans up after one */
+        hal9_sys_discard(w->temp);
     hal9_packs_close(w->known);
     hal9_sha_map_clear(&w->new);
     pthread_mutex_destroy(&w->lock);

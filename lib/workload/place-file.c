@@ -220,6 +220,7 @@ hal9_status wl_place_file(struct wl_placer *p, const struct wl_task *t, struct h
         st = wl_place_check(p, dir, name, t, err);
     if (st == HAL9_OK && hal9_sys_renameat(dir, temp, dir, name) < 0)
         st = hal9_error_errno(err, errno, "cannot replace %s", path);
-    unlinkat(dir, temp, 0); /* after an error; or two names of one file, which rename leaves */
+    hal9_sys_discardat(dir,
+                       temp); /* after an error; or two names of one file, which rename leaves */
     return st;
 }
