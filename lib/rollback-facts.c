@@ -64,6 +64,57 @@ cJSON *rb_facts(const char *state_path) {
     return facts;
 }
 
+/* ---- connections ---- */
+
+enum {
+    PORTS_MAX = 200
+}; /* of peers that are named one by one: clients' ports are as many as clients */
+
+struct tally {
+    size_t by_state[HAL9_TCP_STATES];
+    size_t by_port[65536];
+};
+
+static void add_connection(const struct hal9_connection *c, void *data) {
+    struct tally *t = data;
+
+    if (c->state > 0 && c->state < HAL9_TCP_STATES)
+        t->by_state[c->state]++;
+    if (c->state == HAL9_TCP_ESTABLISHED)
+        t->by_port[c->peer_port]++;
+}
+
+cJSON *rb_connections(void) {
+    const struct hal9_connections_want all = {0};
+    _cleanup_free_ struct tally *t = hal9_alloc(sizeof(*t));
+    int n = 0;
+
+    if (hal9_connections_each(&all, add_connection, t, NULL) != HAL9_OK)
+        return NULL;
+    cJSON *j = cJSON_CreateObject();
+
+    hal9_json_add_int(j, "established", (int64_t)t->by_state[HAL9_TCP_ESTABLISHED]);
+    cJSON *states = cJSON_AddObjectToObject(j, "by_state");
+    cJSON *ports = cJSON_AddObjectToObject(j, "by_port");
+
+    for (int s = 1; s < HAL9_TCP_STATES; s++)
+        if (t->by_state[s] > 0)
+            hal9_json_add_int(states, hal9_tcp_state_name((enum hal9_tcp_state)s),
+                              (int64_t)t->by_state[s]);
+    for (int port = 0; port < 65536 && n < PORTS_MAX; port++) {
+        char name[16];
+
+        if (t->by_port[port] == 0)
+            continue;
+        snprintf(name, sizeof(name), "%d", port);
+        hal9_json_add_int(ports, name, (int64_t)t->by_port[port]);
+        n++;
+    }
+    return j;
+}
+
+/* ---- services ---- */
+
 /* *ret_hidden: there may be more. */
 static cJSON *pids_of(const struct hal9_service *service, struct hal9_state *s, bool *ret_hidden) {
     struct hal9_service_ref ref = {0};

@@ -67,11 +67,13 @@ char *rb_step_name(const struct hal9_plan *plan, const char *part);
 
 /* ---- rollback-facts.c: what is observed beside the parts; never compared */
 cJSON *rb_facts(const char *state_path);
+/* {"established", "by_state", "by_port"}: TCP connections by state and by the peer's port; NULL: can't be told. */
+cJSON *rb_connections(void);
 /* [{"name", "pids"}] of the services of the configuration; an empty array without one. */
 cJSON *rb_services(const struct hal9_config *c, struct hal9_state *s);
 
 /* ---- one file a kind */
-extern const struct rb_part_kind rb_part_files, rb_part_release;
+extern const struct rb_part_kind rb_part_files, rb_part_release, rb_part_balancer, rb_part_flags;
 
 /* ---- rollback-lines.c */
 #define RB_DIFF_MAX ((size_t)4 << 20) /* bytes of a text that is compared line by line */

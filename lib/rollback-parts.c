@@ -6,6 +6,8 @@
 #include "rollback-internal.h"
 
 static const struct rb_part_kind *const table[] = {
+    &rb_part_balancer,
+    &rb_part_flags,
     &rb_part_files,
     &rb_part_release,
 };

@@ -148,6 +148,10 @@ hal9_status hal9_rollback_snapshot(const struct hal9_snapshot_opts *o, cJSON **r
         return st;
     cJSON_AddItemToObject(d, "services", rb_services(o->config, o->state));
     cJSON_AddItemToObject(d, "facts", rb_facts(o->state ? hal9_state_path(o->state) : NULL));
+    cJSON *connections = rb_connections();
+
+    if (connections)
+        cJSON_AddItemToObject(d, "connections", connections);
     st = keep(o, d, err);
     if (st == HAL9_OK)
         *ret = HAL9_TAKE_PTR(d);
