@@ -55,7 +55,7 @@ const cJSON *hal9_step_after_of(const struct hal9_step_ctx *c, const char *step_
 }
 
 const cJSON *hal9_step_result(const struct hal9_step_ctx *c) {
-    return c->step->state == HAL9_STEP_DONE ? c->step->result : NULL;
+    return c->then ? c->then : c->step->state == HAL9_STEP_DONE ? c->step->result : NULL;
 }
 
 uint64_t hal9_step_serial(const struct hal9_step_ctx *c) {

@@ -94,6 +94,21 @@ void op_step_park(struct operation *op, struct op_step *s, struct hal9_error *wh
     pthread_mutex_unlock(&op->lock);
 }
 
+void op_step_held(struct operation *op, struct op_step *s, cJSON *detail, struct hal9_error *why) {
+    pthread_mutex_lock(&op->lock);
+    if (detail) {
+        cJSON_Delete(s->detail);
+        s->detail = detail;
+    }
+    free(s->why);
+    s->why = hal9_strdup(why->message);
+    s->ms = (hal9_mono_us() - s->started_us) / 1000;
+    op->held = s->index;
+    op_tell_step(op, s, HAL9_STEP_PENDING);
+    pthread_mutex_unlock(&op->lock);
+    op_step_park(op, s, why);
+}
+
 void op_say_interrupted(struct operation *op) {
     const char *where = "before";
     const char *name = NULL;

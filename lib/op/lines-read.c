@@ -59,6 +59,7 @@ static hal9_status read_plan(const cJSON *line, const char *id, struct hal9_op *
         keep_str(&s->kind, j, "kind");
         keep_str(&s->title, j, "title");
         keep(&s->args, j, "args");
+        keep(&s->expect, j, "expect");
         s->version = (int)hal9_json_int(j, "version", 0);
         s->passive = hal9_json_bool(j, "passive", false);
         s->warns = hal9_streq(hal9_json_str(j, "on_fail"), "warn");

@@ -9,6 +9,7 @@ static void step_clear(struct hal9_op_step *s) {
     free(s->title);
     free(s->reason);
     cJSON_Delete(s->args);
+    cJSON_Delete(s->expect);
     cJSON_Delete(s->before);
     cJSON_Delete(s->intent);
     cJSON_Delete(s->after);
@@ -48,7 +49,7 @@ static hal9_status unpack_notes(struct hal9_state *state, cJSON *notes, struct h
 
 static hal9_status unpack_step(struct hal9_state *state, struct hal9_op_step *s,
                                struct hal9_error *err) {
-    cJSON **const values[] = {&s->args, &s->before, &s->intent, &s->after, &s->detail};
+    cJSON **const values[] = {&s->args, &s->expect, &s->before, &s->intent, &s->after, &s->detail};
     hal9_status st = HAL9_OK;
     for (size_t i = 0; st == HAL9_OK && i < HAL9_ARRAY_LEN(values); i++)
         st = op_unpack(state, values[i], err);

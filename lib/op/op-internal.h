@@ -8,7 +8,7 @@
 #include "hal9ops/doc.h"
 #include "hal9ops/op.h"
 
-#define OP_FORMAT 2                  /* of the journal's lines: 2 has or_failed */
+#define OP_FORMAT 2 /* of the journal's lines: 2 has or_failed, unless_failed, expect */
 #define OP_BLOB_FROM ((size_t)16384) /* a state of more bytes goes to a blob */
 #define OP_NONE SIZE_MAX             /* no step */
 
@@ -19,7 +19,7 @@ struct op_step {
     bool passive;                      /* as the journal says, where the kind is not known */
     size_t index;                      /* in the plan */
     size_t *after;                     /* plan->after.n indices */
-    size_t when_failed, or_failed;     /* index, or OP_NONE */
+    size_t when_failed, or_failed, unless_failed; /* indices, or OP_NONE */
     enum hal9_step_state state;
     bool begun;     /* the journal has its begin */
     bool parked;    /* not to be begun or gone on with in this run */
@@ -49,12 +49,12 @@ struct operation {
         lock;            /* guards all that follows, the steps' states, the journal, the observer */
     pthread_cond_t wake; /* a step has ended */
     size_t running;
-    size_t done;               /* steps that ended done so far: gives their order */
-    bool changed;              /* the apply of a step that isn't passive ran */
-    bool journal_lost;         /* a line could not be written */
-    size_t last;               /* the step that ended last, or OP_NONE */
-    size_t failed;             /* the first that failed, or OP_NONE */
-    size_t drifted;            /* one found half-way, or OP_NONE */
+    size_t done;       /* steps that ended done so far: gives their order */
+    bool changed;      /* the apply of a step that isn't passive ran */
+    bool journal_lost; /* a line could not be written */
+    size_t last;       /* the step that ended last, or OP_NONE */
+    size_t failed;     /* the first that failed, or OP_NONE */
+    size_t held;       /* one found half-way, changed by others, or without data; or OP_NONE */
     struct hal9_error stopped; /* why no further step is begun; code 0: nothing stops it */
     enum hal9_op_state end;    /* as journaled */
 };
@@ -62,9 +62,10 @@ struct operation {
 struct hal9_step_ctx {
     struct operation *op;
     struct op_step *step;
-    bool dry;      /* only looked at: a dry run, a comparison */
-    bool acting;   /* carried out: notes may be written */
-    int cancel_fd; /* -1 none */
+    bool dry;          /* only looked at: a dry run, a comparison */
+    bool acting;       /* carried out: notes may be written */
+    const cJSON *then; /* what should be there, where now is only compared with it; NULL */
+    int cancel_fd;     /* -1 none */
 };
 
 /* ---- operation.c, set-loaded.c: life of an operation in memory */
@@ -79,6 +80,8 @@ hal9_status op_set_loaded(struct operation *op, struct hal9_op *o, struct hal9_e
 hal9_status op_need_kinds(const struct operation *op, struct hal9_error *err);
 struct hal9_step_ctx op_ctx(struct operation *op, struct op_step *s);
 bool op_passive(const struct op_step *s);
+/* Whether it was left out because nothing called for it. */
+bool op_left_out(const struct op_step *s);
 bool op_forced(const struct hal9_op_env *env, const char *guard);
 
 /* ---- plan-check.c, plan-json.c */
@@ -110,6 +113,10 @@ bool op_is_so(const struct op_step *s, const cJSON *now, const cJSON *intent);
 cJSON *op_three_values(const cJSON *before, const cJSON *intent, const cJSON *now);
 /* For a message: compact, without "observed", cut where it is long. Fresh. */
 char *op_value_text(const cJSON *state);
+/* difference.c: what differs, for a message: "servers/s1/weight is 5, was 100; and 3 more". "nothing" where nothing does. Fresh. */
+char *op_difference(const cJSON *then, const cJSON *now);
+/* The same of what is wanted: "servers/s1/weight is 5, not 100". Fresh. */
+char *op_wanted(const cJSON *wanted, const cJSON *now);
 
 /* ---- packed.c: large states lie in blobs */
 hal9_status op_pack(struct hal9_state *state, const cJSON *value, cJSON **ret,
@@ -145,10 +152,17 @@ void op_step_done(struct operation *op, struct op_step *s, cJSON *after);
 void op_step_skipped(struct operation *op, struct op_step *s, const char *why);
 /* Takes the error. */
 void op_step_failed(struct operation *op, struct op_step *s, struct hal9_error *error);
+/* It can't go on without a person: it stays as it is, which is told with all that is known of it. Takes why and detail (NULL-able). */
+void op_step_held(struct operation *op, struct op_step *s, cJSON *detail, struct hal9_error *why);
 /* It stays as it is; nothing further is begun but what must follow. Takes why. */
 void op_step_park(struct operation *op, struct op_step *s, struct hal9_error *why);
 /* Makes op->stopped say where an interruption left it. */
 void op_say_interrupted(struct operation *op);
+
+/* ---- expect.c: what was there when the plan was made */
+hal9_status op_fill_expect(struct operation *op, struct hal9_error *err);
+/* Whether somebody else has changed it since. Then it is parked, and all is told; callers don't hold the lock. */
+bool op_step_drifted(struct operation *op, struct op_step *s);
 
 /* ---- step-run.c, recover.c: one step */
 void op_step_run(struct operation *op, struct op_step *s);

@@ -9,7 +9,7 @@ void op_init(struct operation *op, const struct hal9_op_env *env) {
     memset(op, 0, sizeof(*op));
     op->env = env;
     op->serial = ++serial;
-    op->last = op->failed = op->drifted = OP_NONE;
+    op->last = op->failed = op->held = OP_NONE;
     pthread_mutex_init(&op->lock, NULL);
     pthread_cond_init(&op->wake, NULL);
 }
@@ -83,7 +83,7 @@ hal9_status op_set_plan(struct operation *op, struct hal9_plan *plan, struct hal
         struct op_step *s = &op->steps[i];
         s->plan = op->plan.steps[i];
         s->index = i;
-        s->when_failed = s->or_failed = OP_NONE;
+        s->when_failed = s->or_failed = s->unless_failed = OP_NONE;
         s->notes = cJSON_CreateArray();
         s->kind = hal9_kind_find(op->env->kinds, s->plan->kind);
         s->version = s->kind ? s->kind->version : 0;

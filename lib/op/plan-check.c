@@ -55,13 +55,16 @@ static hal9_status link_step(const struct operation *op, struct op_step *s,
         if (st != HAL9_OK)
             return st;
     }
-    s->when_failed = s->or_failed = OP_NONE;
-    if (!s->plan->when_failed)
-        return HAL9_OK;
-    hal9_status st = refer(op, s, s->plan->when_failed, "runs on failure of", &s->when_failed, err);
-    if (st != HAL9_OK || !s->plan->or_failed)
-        return st;
-    return refer(op, s, s->plan->or_failed, "runs on failure of", &s->or_failed, err);
+    hal9_status st = HAL9_OK;
+    s->when_failed = s->or_failed = s->unless_failed = OP_NONE;
+    if (s->plan->when_failed)
+        st = refer(op, s, s->plan->when_failed, "runs on failure of", &s->when_failed, err);
+    if (st == HAL9_OK && s->plan->when_failed && s->plan->or_failed)
+        st = refer(op, s, s->plan->or_failed, "runs on failure of", &s->or_failed, err);
+    if (st == HAL9_OK && s->plan->unless_failed)
+        st = refer(op, s, s->plan->unless_failed, "is left out on failure of", &s->unless_failed,
+                   err);
+    return st;
 }
 
 /* Whether all that comes before s is marked. */
@@ -70,7 +73,8 @@ static bool settled(const struct op_step *s, const bool *marked) {
         if (!marked[s->after[i]])
             return false;
     return (s->when_failed == OP_NONE || marked[s->when_failed]) &&
-           (s->or_failed == OP_NONE || marked[s->or_failed]);
+           (s->or_failed == OP_NONE || marked[s->or_failed]) &&
+           (s->unless_failed == OP_NONE || marked[s->unless_failed]);
 }
 
 /* Kahn's algorithm in rounds: a round that adds nothing while steps are left has found a ring. */

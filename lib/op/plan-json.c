@@ -25,8 +25,16 @@ static hal9_status step_json(const struct operation *op, const struct op_step *s
     hal9_json_add_str(j, "on_fail", on_fail_name(s->plan->on_fail));
     hal9_json_add_str(j, "when_failed", s->plan->when_failed);
     hal9_json_add_str(j, "or_failed", s->plan->or_failed);
+    hal9_json_add_str(j, "unless_failed", s->plan->unless_failed);
+    if (s->plan->guarded && s->plan->expect &&
+        (st = op_pack(op->env->state, s->plan->expect, &args, err)) == HAL9_OK)
+        cJSON_AddItemToObject(j, "expect", args);
     cJSON_AddBoolToObject(j, "keep_going", s->plan->keep_going);
     cJSON_AddBoolToObject(j, "passive", op_passive(s));
+    if (st != HAL9_OK) {
+        cJSON_Delete(j);
+        return st;
+    }
     *ret = j;
     return HAL9_OK;
 }
@@ -34,7 +42,8 @@ static hal9_status step_json(const struct operation *op, const struct op_step *s
 /* What an older build would carry out otherwise than it was meant has the newer format; all else can still be resumed by it. */
 static int format_of(const struct operation *op) {
     for (size_t i = 0; i < op->plan.n; i++)
-        if (op->plan.steps[i]->or_failed)
+        if (op->plan.steps[i]->or_failed || op->plan.steps[i]->unless_failed ||
+            op->plan.steps[i]->guarded)
             return OP_FORMAT;
     return 1;
 }
@@ -97,6 +106,7 @@ static void parse_step(const cJSON *j, struct hal9_plan *plan) {
     s->on_fail = warn ? HAL9_FAIL_WARN : HAL9_FAIL_STOP;
     s->when_failed = hal9_strdup(hal9_json_str(j, "when_failed"));
     s->or_failed = hal9_strdup(hal9_json_str(j, "or_failed"));
+    s->unless_failed = hal9_strdup(hal9_json_str(j, "unless_failed"));
     s->keep_going = hal9_json_bool(j, "keep_going", false);
 }
 

@@ -39,6 +39,8 @@ static void step_free(struct hal9_step *s) {
     hal9_strv_free(&s->after);
     free(s->when_failed);
     free(s->or_failed);
+    free(s->unless_failed);
+    cJSON_Delete(s->expect);
     free(s);
 }
 

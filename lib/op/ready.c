@@ -37,6 +37,18 @@ void op_commit_loaded(struct operation *op) {
 
 enum verdict { WAIT, READY, BARRED, NEEDLESS };
 
+bool op_left_out(const struct op_step *s) {
+    return s->state == HAL9_STEP_NOT_RUN && s->needless;
+}
+
+/* A step of a way that is left where a step fails: so are all those after it on that way. */
+static enum verdict for_success(const struct operation *op, const struct op_step *s) {
+    const struct op_step *of = &op->steps[s->unless_failed];
+    if (!op_step_ended(of))
+        return WAIT;
+    return has_failed(of) || op_left_out(of) ? NEEDLESS : READY;
+}
+
 /* A step that runs on a failure: needless when what it is for went well, or was never begun. */
 static enum verdict for_failure(const struct operation *op, const struct op_step *s) {
     const struct op_step *of = &op->steps[s->when_failed];
@@ -53,6 +65,8 @@ static bool is_reason(const struct op_step *s, const struct op_step *p) {
 
 static enum verdict judge(const struct operation *op, const struct op_step *s) {
     enum verdict v = s->when_failed == OP_NONE ? READY : for_failure(op, s);
+    if (v == READY && s->unless_failed != OP_NONE)
+        v = for_success(op, s);
     if (v != READY)
         return v;
     for (size_t i = 0; i < s->plan->after.n; i++) {
@@ -81,12 +95,23 @@ static char *barred_by(const struct operation *op, const struct op_step *s) {
     return NULL;
 }
 
+/* "left out: step 'gate' failed", fresh: the first on the way that did. */
+static char *left_out_by(const struct operation *op, const struct op_step *s) {
+    const struct op_step *of = s;
+    while (of->unless_failed != OP_NONE && !has_failed(of))
+        of = &op->steps[of->unless_failed];
+    return hal9_strf("left out: step '%s' failed", of->plan->name);
+}
+
 /* Whoever comes after a needless step goes on, unless what it was for wasn't reached either. */
 static void leave_out(struct operation *op, struct op_step *s, enum verdict v) {
     s->state = HAL9_STEP_NOT_RUN;
-    if (v == NEEDLESS) {
+    if (v == NEEDLESS && s->when_failed != OP_NONE) {
         const struct op_step *of = &op->steps[s->when_failed];
         s->needless = of->state != HAL9_STEP_NOT_RUN || of->needless;
+    } else if (v == NEEDLESS) {
+        s->needless = true;
+        s->why = left_out_by(op, s);
     }
     if (v == BARRED)
         s->why = barred_by(op, s);

@@ -28,7 +28,6 @@ cJSON *op_after_of_begun(const struct op_step *s, const cJSON *now) {
 static void half_way(struct hal9_step_ctx *c, const cJSON *now) {
     _cleanup_error_ struct hal9_error e = {0};
     const struct op_step *s = c->step;
-    hal9_step_detail(c, op_three_values(s->before, s->intent, now));
     hal9_error_set(&e, HAL9_E_DRIFT,
                    "step '%s' was left half-way: it is neither as before nor as intended",
                    s->plan->name);
@@ -36,10 +35,7 @@ static void half_way(struct hal9_step_ctx *c, const cJSON *now) {
                     "look at it; then --force=drift carries it out all the same, or "
                     "hal9-rollback abort %s leaves it as it is",
                     c->op->id);
-    pthread_mutex_lock(&c->op->lock);
-    c->op->drifted = s->index;
-    pthread_mutex_unlock(&c->op->lock);
-    op_step_park(c->op, c->step, &e);
+    op_step_held(c->op, c->step, op_three_values(s->before, s->intent, now), &e);
 }
 
 void op_step_recover(struct hal9_step_ctx *c) {

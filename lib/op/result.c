@@ -11,7 +11,8 @@ void op_count(const struct operation *op, struct hal9_op_result *ret) {
         ret->skipped += s->state == HAL9_STEP_SKIPPED;
         ret->failed += s->state == HAL9_STEP_FAILED;
         ret->warned += s->state == HAL9_STEP_WARNED;
-        ret->not_run += s->state == HAL9_STEP_NOT_RUN && s->when_failed == OP_NONE;
+        ret->not_run +=
+            s->state == HAL9_STEP_NOT_RUN && s->when_failed == OP_NONE && !op_left_out(s);
     }
 }
 
@@ -20,7 +21,7 @@ void op_result_fill(struct operation *op, struct hal9_op_result *ret) {
         .state = op->end, .changed = op->changed, .resumable = op->end == HAL9_OP_OPEN};
     memcpy(ret->id, op->id, sizeof(ret->id));
     op_count(op, ret);
-    size_t which = op->failed != OP_NONE ? op->failed : op->drifted;
+    size_t which = op->failed != OP_NONE ? op->failed : op->held;
     if (which == OP_NONE)
         return;
     struct op_step *s = &op->steps[which];

@@ -42,6 +42,8 @@ hal9_status op_set_loaded(struct operation *op, struct hal9_op *o, struct hal9_e
     for (size_t i = 0; i < plan.n && i < o->n_steps; i++) {
         cJSON_Delete(plan.steps[i]->args); /* the line's may lie in a blob */
         plan.steps[i]->args = HAL9_TAKE_PTR(o->steps[i].args);
+        plan.steps[i]->expect = HAL9_TAKE_PTR(o->steps[i].expect);
+        plan.steps[i]->guarded = plan.steps[i]->expect != NULL;
     }
     hal9_status st = op_set_plan(op, &plan, err);
     if (st != HAL9_OK)

@@ -85,7 +85,9 @@ static hal9_status nothing(struct hal9_op_result *ret) {
 static hal9_status carry_out(struct operation *op, const char *id, struct hal9_op_result *ret,
                              struct hal9_error *err) {
     memcpy(op->id, id, sizeof(op->id));
-    hal9_status st = op_write_plan(op, err);
+    hal9_status st = op_fill_expect(op, err);
+    if (st == HAL9_OK)
+        st = op_write_plan(op, err);
     if (st != HAL9_OK)
         return st;
     op_lock_note(op, false);

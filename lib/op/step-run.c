@@ -9,11 +9,32 @@ static bool interrupted(const struct hal9_step_ctx *c, hal9_status st) {
     return st == HAL9_E_INTERRUPTED && c->cancel_fd >= 0 && poll(&p, 1, 0) > 0;
 }
 
+/* Neither on nor back without a person: a gate that can't tell, and a guarded step that could not reach what it works on, or was refused. What was
+ * carried out, and is not as intended, has failed. */
+static bool stands_still(const struct hal9_step_ctx *c, hal9_status st) {
+    const struct op_step *s = c->step;
+    if (s->plan->guarded && s->plan->on_fail == HAL9_FAIL_STOP)
+        return st != HAL9_E_FAILED;
+    return st == HAL9_E_UNKNOWN && c->acting && (s->kind->flags & HAL9_KIND_HOLDS) != 0;
+}
+
+static void held(struct hal9_step_ctx *c, struct hal9_error *e) {
+    if (!e->hint)
+        hal9_error_hint(
+            e,
+            "hal9-rollback resume %s tries again, abort leaves all as it is, undo takes "
+            "it back",
+            c->op->id);
+    op_step_held(c->op, c->step, NULL, e);
+}
+
 static void ended_badly(struct hal9_step_ctx *c, hal9_status st, struct hal9_error *e) {
     if (e->code == HAL9_OK)
         hal9_error_set(e, st, "step '%s' failed: %s", c->step->plan->name, hal9_status_name(st));
     if (interrupted(c, st))
         op_step_park(c->op, c->step, e);
+    else if (stands_still(c, st))
+        held(c, e);
     else
         op_step_failed(c->op, c->step, e);
 }
@@ -74,6 +95,6 @@ void op_step_run(struct operation *op, struct op_step *s) {
         ended_badly(&c, st, &e);
     else if (op_is_so(s, s->before, s->intent))
         op_step_skipped(op, s, "already so");
-    else if (op_step_begin(op, s))
+    else if (!op_step_drifted(op, s) && op_step_begin(op, s))
         op_step_apply(&c);
 }

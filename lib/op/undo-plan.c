@@ -115,12 +115,24 @@ static hal9_status need_kind(const struct op_step *s, struct hal9_error *err) {
     return HAL9_E_UNSUPPORTED;
 }
 
+/* What a step that is still open may have changed can't be compared before it is settled. */
+static hal9_status cover_open(const struct operation *op, struct hal9_strv *covered,
+                              struct hal9_error *err) {
+    hal9_status st = HAL9_OK;
+    for (size_t i = 0; st == HAL9_OK && i < op->plan.n; i++) {
+        const struct op_step *s = &op->steps[i];
+        if (s->begun && !op_step_ended(s) && !op_passive(s))
+            st = op_step_resources(s, covered, err);
+    }
+    return st;
+}
+
 /* The last come first: what was under way when it was left, then what was done. */
 static hal9_status invert_steps(struct op_undo *u, struct operation *op, struct hal9_plan *plan,
                                 struct hal9_error *err) {
     _cleanup_strv_ struct hal9_strv covered = {0};
-    hal9_status st = HAL9_OK;
     hal9_strv_copy(&covered, &u->covered);
+    hal9_status st = cover_open(op, &covered, err);
     for (size_t i = op->plan.n; st == HAL9_OK && i-- > 0;) {
         struct op_step *s = &op->steps[i];
         if (!was_left_half_way(s) || op_passive(s))

@@ -31,6 +31,8 @@ static inline char *file_path(const char *name) {
 
 /* Its content, fresh; NULL when it isn't there. */
 static inline char *file_get(const char *name) {
+    if (!name)
+        return NULL;
     _cleanup_free_ char *path = file_path(name);
     _cleanup_buf_ struct hal9_buf text = {0};
     if (hal9_file_read(path, 1 << 20, &text, NULL) != HAL9_OK)
@@ -77,6 +79,9 @@ static inline hal9_status file_inspect(struct hal9_step_ctx *c, cJSON **ret,
     const cJSON *args = hal9_step_args(c);
     if (hal9_json_bool(args, "blind", false))
         return hal9_error_set(err, HAL9_E_IO, "the file can't be looked at");
+    _cleanup_free_ char *away = file_get(hal9_json_str(args, "away"));
+    if (away)
+        return hal9_error_set(err, HAL9_E_IO, "it is away");
     _cleanup_free_ char *value = file_get(hal9_json_str(args, "path"));
     *ret = cJSON_CreateObject();
     cJSON_AddItemToObject(*ret, "value", value ? cJSON_CreateString(value) : cJSON_CreateNull());
@@ -145,7 +150,7 @@ static inline char *file_describe(const cJSON *args) {
     return hal9_strf("set %s", hal9_json_str(args, "path"));
 }
 
-/* Sets a file to a value. {"path", "value"}; "mark", "via", "die", "lie", "blind", "final" as above. */
+/* Sets a file to a value. {"path", "value"}; "mark", "via", "die", "lie", "blind", "final", "away" as above. */
 static const struct hal9_step_kind kind_set = {
     .name = "file.set",
     .version = 2,
@@ -155,6 +160,14 @@ static const struct hal9_step_kind kind_set = {
     .apply = file_apply,
     .invert = file_invert,
     .describe = file_describe,
+};
+/* The same, but it names nothing that it touches: somebody else, for whom comes after it. */
+static const struct hal9_step_kind kind_quiet = {
+    .name = "file.quiet",
+    .version = 1,
+    .inspect = file_inspect,
+    .intent = file_intent,
+    .apply = file_apply,
 };
 /* The same, and it knows its own half-way value. */
 static const struct hal9_step_kind kind_sure = {
@@ -192,6 +205,17 @@ static inline hal9_status gate_apply(struct hal9_step_ctx *c, const cJSON *befor
 /* Passes when a file has a value. {"path", "value"}; "wait": not before it is called off. */
 static const struct hal9_step_kind kind_gate = {
     .name = "gate", .version = 1, .flags = HAL9_KIND_PASSIVE, .apply = gate_apply};
+
+/* Passes when a file has a value, and can't tell while the file isn't there. */
+static inline hal9_status ask_apply(struct hal9_step_ctx *c, const cJSON *before,
+                                    const cJSON *intent, struct hal9_error *err) {
+    _cleanup_free_ char *value = file_get(hal9_json_str(hal9_step_args(c), "path"));
+    if (!value)
+        return hal9_error_set(err, HAL9_E_UNKNOWN, "nobody answers");
+    return gate_apply(c, before, intent, err);
+}
+static const struct hal9_step_kind kind_ask = {
+    .name = "ask", .version = 1, .flags = HAL9_KIND_PASSIVE | HAL9_KIND_HOLDS, .apply = ask_apply};
 
 /* Waits at a barrier of n threads, or until 5 s have passed, which fails. */
 static struct {
@@ -294,7 +318,9 @@ static const struct hal9_step_kind kind_idle = {
     .name = "idle", .version = 1, .inspect = idle_state, .intent = idle_intent};
 
 static const struct hal9_step_kind *const all_kinds[] = {
-    &kind_set, &kind_sure, &kind_gate, &kind_meet, &kind_hold, &kind_line, &kind_idle};
+    &kind_set,  &kind_sure, &kind_gate, &kind_meet,  &kind_hold,
+    &kind_line, &kind_idle, &kind_ask,  &kind_quiet, &hal9_kind_state_verify,
+};
 static const struct hal9_kinds test_kinds = {all_kinds, HAL9_ARRAY_LEN(all_kinds)};
 
 #endif

@@ -28,6 +28,7 @@ struct spec {
     const char *name, *kind, *args, *after, *when_failed;
     bool keep_going, warn;
     const char *or_failed;
+    const char *unless_failed, *expect;
 };
 struct job {
     const char *title, *service;
@@ -73,6 +74,10 @@ static inline hal9_status plan_job(void *data, struct hal9_plan *ret, struct hal
         add_after(s, p->after);
         s->when_failed = hal9_strdup(p->when_failed);
         s->or_failed = hal9_strdup(p->or_failed);
+        s->unless_failed = hal9_strdup(p->unless_failed);
+        s->guarded = p->expect != NULL;
+        if (p->expect && p->expect[0])
+            assert_ok(hal9_json_parse(p->expect, strlen(p->expect), &s->expect, err));
         s->keep_going = p->keep_going;
         s->on_fail = p->warn ? HAL9_FAIL_WARN : HAL9_FAIL_STOP;
     }

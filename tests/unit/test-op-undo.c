@@ -273,6 +273,23 @@ static void one_without_an_end(void **state) {
     assert_int_equal(open_operations(w), 0);
 }
 
+/* The step that was killed is on the same thing as an earlier one: what it left is not somebody else's. */
+static void one_without_an_end_on_one_thing(void **state) {
+    struct world *w = *state;
+    struct job job =
+        JOB({"one", "file.set", SET("a", "1")},
+            {"two", "file.set", "{\"path\":\"a\",\"value\":\"2\",\"die\":true}", "one"}, );
+    char id[15];
+    char undo[15];
+    file_put("a", "0");
+    run_and_die(w, &job);
+    newest(w, id);
+    file_put("a", "2");
+    takes_back(w, id, undo);
+    assert_file("a", "0");
+    assert_int_equal(open_operations(w), 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
 
 int main(void) {
@@ -287,6 +304,7 @@ int main(void) {
         TEST(a_run_goes_back_around_what_stays),
         TEST(half_of_a_failed_one),
         TEST(one_without_an_end),
+        TEST(one_without_an_end_on_one_thing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

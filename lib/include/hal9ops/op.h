@@ -70,6 +70,8 @@ struct hal9_step_kind {
 enum hal9_kind_flags {
     /* changes nothing (a proof, a gate, a watch): the first signal ends its waiting, a resume runs it anew */
     HAL9_KIND_PASSIVE = 1 << 0,
+    /* passive, and HAL9_E_UNKNOWN of its apply is no failure: the operation is held there, open, for a person to decide; a resume asks again */
+    HAL9_KIND_HOLDS = 1 << 1,
 };
 
 /* The registry: composed by config/, so that resume knows every tool's kinds. */
@@ -93,7 +95,8 @@ HAL9_API hal9_status hal9_step_note(struct hal9_step_ctx *c, cJSON *note, struct
 HAL9_API const cJSON *hal9_step_notes(const struct hal9_step_ctx *c);
 /* "after" of an earlier step of this operation (of a skipped one: how it was found), or NULL; borrowed. */
 HAL9_API const cJSON *hal9_step_after_of(const struct hal9_step_ctx *c, const char *step_name);
-/* This very step's "after", where it was done and is only compared with now (an undo looks whether it was changed since); else NULL. Borrowed. */
+/* What should be there, where now is only compared with it: this very step's "after" where it was done (an undo looks whether it was changed since), or what a guarded
+ * step should find; else NULL. Borrowed. */
 HAL9_API const cJSON *hal9_step_result(const struct hal9_step_ctx *c);
 /* A number of the operation that this process never gives again: what was seen for one is not taken for another's. */
 HAL9_API uint64_t hal9_step_serial(const struct hal9_step_ctx *c);
@@ -106,6 +109,13 @@ HAL9_API int hal9_step_cancel_fd(const struct hal9_step_ctx *c);
 /* Waits until fd (or, -1, only the time) or the deadline (monotonic ms): HAL9_OK, HAL9_E_TIMEOUT, HAL9_E_INTERRUPTED. */
 HAL9_API hal9_status hal9_step_wait(struct hal9_step_ctx *c, int fd, int64_t deadline_ms,
                                     struct hal9_error *err);
+
+/*
+ * state.verify (passive, holds): args {items: [{part, kind, args}], tries, every_ms, resources}. Whether the world is as a step of that kind with those
+ * args would have it, for each item; read again up to `tries` times (10), every_ms (3 s) apart. What differs fails it, with {differences: [{part,
+ * reason, wanted, now}]} in the detail; what can't be read, where nothing differs, holds it. resources: canonical names that it stands for.
+ */
+extern const struct hal9_step_kind hal9_kind_state_verify;
 
 /* ---- plans ------------------------------------------------------------------------------------- */
 
@@ -122,6 +132,13 @@ struct hal9_step {
     enum hal9_on_fail on_fail;
     char *when_failed; /* runs only when that step has failed (a revert); NULL: always */
     char *or_failed;   /* or that one; NULL */
+    /* left out when that step has failed, or was itself left out (the further stops of a way that a gate has barred); what comes after s goes on. NULL: never */
+    char *unless_failed;
+    /* Compared with what was there when the plan was made (expect, which the executor fills by inspect, unless the planner has). What it is when the step begins
+     * must be that, with what earlier steps of the operation did to the same thing put in place, or as intended: else HAL9_E_DRIFT, and the operation is left
+     * open there (force "drift" overwrites). So it is where the step can't reach what it works on, or is refused: all but HAL9_E_FAILED leaves it open. */
+    bool guarded;
+    cJSON *expect;
     /* no safe place to stop between this step and those right after it (stop -> start) */
     bool keep_going;
 };
@@ -133,7 +150,7 @@ struct hal9_plan {
     struct hal9_step **steps;
     size_t n, cap;
 };
-/* Adds a step; args are taken; the plan owns it. */
+/* Adds a step; args are taken; the plan owns it, with all that is set in it later. */
 HAL9_API struct hal9_step *hal9_plan_step(struct hal9_plan *p, const char *name, const char *kind,
                                           cJSON *args, const char *title_fmt, ...)
     HAL9_PRINTF(5, 6);
@@ -273,7 +290,7 @@ struct hal9_op_step {
     enum hal9_step_state state;
     int64_t ms;
     char *reason;
-    cJSON *args, *before, *intent, *after, *detail, *notes;
+    cJSON *args, *expect, *before, *intent, *after, *detail, *notes;
     int version;             /* of the kind that the plan was made for */
     bool passive;            /* it changes nothing: a proof, a gate */
     bool warns;              /* its failure is told, and the rest goes on */
