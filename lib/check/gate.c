@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "check/drivers.h"
 #include "check/either.h"
+#include "check/jobs.h"
 #include "check/look.h"
 #include "check/proven.h"
 
@@ -46,11 +47,6 @@ static void gate_clear(struct gate *g) {
     hal9_service_ref_clear(&g->ref);
 }
 
-/* Whether a check's failure keeps the gate shut: what is the host's only degrades. */
-static bool decides(const struct hal9_check *c) {
-    return c->critical < 0 ? !c->driver->of_host : c->critical;
-}
-
 static hal9_status read_checks(struct gate *g, const cJSON *specs, struct hal9_error *err) {
     const int n = cJSON_GetArraySize(specs);
     const cJSON *spec;
@@ -62,7 +58,7 @@ static hal9_status read_checks(struct gate *g, const cJSON *specs, struct hal9_e
         if (status != HAL9_OK)
             return status;
         g->jobs[g->n++] = (struct hal9_check_job){.check = c, .service = &g->ref};
-        g->deciding += decides(c);
+        g->deciding += hal9_job_decides(c);
     }
     return HAL9_OK;
 }
@@ -111,19 +107,6 @@ static hal9_status read_args(struct gate *g, struct hal9_error *err) {
     return HAL9_E_UNKNOWN;
 }
 
-static cJSON *result_json(const struct hal9_check_job *j) {
-    const struct hal9_check_result *r = &j->result;
-    cJSON *o = cJSON_CreateObject();
-    hal9_json_add_str(o, "check", j->check->name);
-    hal9_json_add_str(o, "state", hal9_check_state_name(r->state));
-    hal9_json_add_str(o, "cause", r->cause);
-    hal9_json_add_str(o, "reason", r->reason);
-    cJSON_AddNumberToObject(o, "ms", (double)r->us / 1000);
-    if (r->evidence)
-        cJSON_AddItemToObject(o, "evidence", cJSON_Duplicate(r->evidence, true));
-    return o;
-}
-
 static void add_log(const struct gate *g, cJSON *detail) {
     _cleanup_buf_ struct hal9_buf tail = {0};
     char *rest = NULL;
@@ -145,7 +128,7 @@ static void tell_detail(const struct gate *g, bool failed) {
     cJSON *results = cJSON_AddArrayToObject(detail, "results");
     for (size_t i = 0; i < g->n; i++)
         if (g->last[i].result.reason)
-            cJSON_AddItemToArray(results, result_json(&g->last[i]));
+            cJSON_AddItemToArray(results, hal9_job_json(&g->last[i]));
     if (failed)
         add_log(g, detail);
     hal9_step_detail(g->ctx, detail);
@@ -165,7 +148,7 @@ static hal9_status tell_exit(const struct gate *g, struct hal9_error *err) {
 /* The first check that keeps the gate shut, or NULL. */
 static const struct hal9_check_job *culprit(const struct hal9_check_job *jobs, size_t n) {
     for (size_t i = 0; i < n; i++)
-        if (decides(jobs[i].check) && jobs[i].result.state != HAL9_CHECK_PASS)
+        if (hal9_job_decides(jobs[i].check) && jobs[i].result.state != HAL9_CHECK_PASS)
             return &jobs[i];
     return NULL;
 }

@@ -7,6 +7,7 @@ static const struct hal9_check_driver *const drivers[] = {
     &hal9_check_owner_driver,      &hal9_check_process_driver, &hal9_check_disk_driver,
     &hal9_check_memory_driver,     &hal9_check_load_driver,    &hal9_check_pressure_driver,
     &hal9_check_open_files_driver, &hal9_check_command_driver, &hal9_check_file_driver,
+    &hal9_check_prometheus_driver,
 };
 
 const struct hal9_check_driver *const *hal9_check_drivers(size_t *ret_n) {

@@ -67,6 +67,7 @@ static void every_kind_is_taken(void **state) {
         {"{open-files: {below: 80%}}", "open-files"},
         {"{command: [/usr/lib/nagios/plugins/check_x, -a]}", "command check_x"},
         {"{command: 'true'}", "command true"},
+        {"{prometheus: 'http://p:9090', query: up, below: 5%, token: 'env:T'}", "prometheus up"},
         {"{file: /tmp/x, newer: 1h, older: 1m, larger: 4Ki, contains: '~ a|b'}", "file /tmp/x"},
     };
     for (size_t i = 0; i < HAL9_ARRAY_LEN(cases); i++) {
@@ -125,6 +126,9 @@ static void mistakes_are_told_with_their_place(void **state) {
         {"load: {over: 2m}", "1m, 5m and 15m", NULL, 1, 14},
         {"pressure: {over: 5s}", "10s, 60s and 300s", NULL, 1, 18},
         {"pressure: {of: disk}", "none of cpu, memory, io", NULL, 1, 16},
+        {"prometheus: 'http://h:1'\nquery: up\nbelow: soon", "a time such as 100ms", NULL, 3, 8},
+        {"prometheus: 'http://h:1/?x'\nquery: up\nbelow: 1", "the server alone", NULL, 1, 13},
+        {"prometheus: 'http://u:p@h'\nquery: up\nbelow: 1", "a password in a URL", NULL, 1, 13},
         {"command: []", "needs a program", NULL, 1, 10},
         {"file: /x\ncontains: '~ ['", "regular expression", NULL, 2, 11},
     };
@@ -223,9 +227,9 @@ static void a_port_implies_its_owner(void **state) {
 
 static void the_table_is_whole(void **state) {
     (void)state;
-    static const char *const contract[] = {"http",     "tcp",        "udp",     "owner",
-                                           "process",  "disk",       "memory",  "load",
-                                           "pressure", "open-files", "command", "file"};
+    static const char *const contract[] = {
+        "http", "tcp",      "udp",        "owner",   "process", "disk",      "memory",
+        "load", "pressure", "open-files", "command", "file",    "prometheus"};
     size_t n;
     const struct hal9_check_driver *const *all = hal9_check_drivers(&n);
     assert_int_equal(n, HAL9_ARRAY_LEN(contract));

@@ -109,4 +109,11 @@ void hal9_check_done(struct hal9_check_run *r, enum hal9_check_state s, const ch
  * pass `rise` times in a row within the time; fails at once when the started process has ended. Detail: results, log tail {path, lines}. */
 extern const struct hal9_step_kind hal9_kind_health_gate;
 
+/*
+ * health.hold (passive, holds): args {services: [{service: ref, checks: [spec]}], metrics: [spec], hold_ms, within_ms, interval_ms, fall, on_unknown_ms}. Watches
+ * them for hold_ms and passes when at its end all pass; a failure fails it once it was seen `fall` times (2) in a row, but not before within_ms. Where it
+ * can't be told at the end (unknown, no check), it goes on asking for on_unknown_ms (5 min) and then is held, HAL9_E_UNKNOWN; force "no-data" passes. Detail: results.
+ */
+extern const struct hal9_step_kind hal9_kind_health_hold;
+
 #endif
