@@ -204,6 +204,53 @@ static void check_part(const struct hal9_config *c, const struct hal9_rollback_s
     hal9_strv_free(&mine);
 }
 
+/* The source's words for kinds of parts. */
+static const char *kind_of(const char *word) {
+    static const char *const words[][2] = {
+        {"routing", "balancer"}, {"features", "flags"}, {"state", "files"}};
+
+    for (size_t i = 0; i < HAL9_ARRAY_LEN(words); i++)
+        if (hal9_streq(word, words[i][0]))
+            return words[i][1];
+    return word;
+}
+
+static bool part_is(const struct hal9_part_spec *p, const char *word) {
+    const char *colon = strchr(word, ':'), *kind = kind_of(word);
+    const char *mine = p->balancer  ? "balancer"
+                       : p->flags   ? "flags"
+                       : p->release ? "release"
+                                    : "files";
+
+    if (!colon)
+        return hal9_streq(kind, mine);
+    if (strncmp(word, mine, strlen(mine)) != 0 || word[strlen(mine)] != ':')
+        return false;
+    if (!p->balancer)
+        return hal9_streq(colon + 1, p->flags) || hal9_streq(colon + 1, p->release) ||
+               hal9_strv_has(&p->files, colon + 1);
+    _cleanup_free_ char *name = hal9_strf("%s/%s", p->balancer, p->backend);
+
+    return hal9_streq(colon + 1, name);
+}
+
+/* What a part needs is another part of the plan. */
+static void check_needs(const struct hal9_rollback_spec *r, size_t k, struct hal9_errors *errors) {
+    const struct hal9_part_spec *p = r->parts.v[k];
+
+    for (size_t i = 0; i < p->needs.n; i++) {
+        bool found = false;
+
+        for (size_t m = 0; m < r->parts.n; m++)
+            found = found || (m != k && part_is(r->parts.v[m], p->needs.v[i]));
+        if (!found)
+            hal9_config_error(errors, element(element(r->node, "parts", k), "needs", i),
+                              "needs names another part of the plan, such as flags or flags:main; "
+                              "none is '%s'",
+                              p->needs.v[i]);
+    }
+}
+
 static void check_rollback(const struct hal9_config *c, struct hal9_errors *errors) {
     for (size_t i = 0; i < c->rollback.n; i++) {
         const struct hal9_rollback_spec *r = c->rollback.v[i];
@@ -211,6 +258,8 @@ static void check_rollback(const struct hal9_config *c, struct hal9_errors *erro
 
         for (size_t k = 0; k < r->parts.n; k++)
             check_part(c, r, k, &paths, errors);
+        for (size_t k = 0; k < r->parts.n; k++)
+            check_needs(r, k, errors);
         for (size_t k = 0; k < r->health.n; k++)
             need(errors, &c->services, "service", r->health.v[k], element(r->node, "health", k));
     }

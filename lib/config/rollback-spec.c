@@ -7,6 +7,27 @@
 #define AT(member) offsetof(struct hal9_rollback_spec, member)
 #define PART(member) offsetof(struct hal9_part_spec, member)
 
+/* drain: {timeout: 30s, grace: 2s}; its fields live in the part itself, so the offsets are the part's. */
+static const struct hal9_field drain_fields[] = {
+    {.key = "timeout",
+     .type = HAL9_T_DURATION,
+     .offset = PART(drain_timeout_ms),
+     .dflt = "30s",
+     .doc = "how long sessions of the new servers may take to end"},
+    {.key = "grace",
+     .type = HAL9_T_DURATION,
+     .offset = PART(grace_ms),
+     .dflt = "2s",
+     .doc = "how long to wait once none is left"},
+    {0},
+};
+static const struct hal9_schema drain_schema = {
+    .name = "drain",
+    .size = sizeof(struct hal9_part_spec),
+    .fields = drain_fields,
+    .doc = "how the new servers are emptied",
+};
+
 static const struct hal9_field part_fields[] = {
     {.key = "balancer",
      .type = HAL9_T_STRING,
@@ -26,6 +47,15 @@ static const struct hal9_field part_fields[] = {
      .type = HAL9_T_STRING,
      .offset = PART(release),
      .doc = "symlink to the release in use"},
+    {.key = "needs",
+     .type = HAL9_T_STRV,
+     .offset = PART(needs),
+     .doc = "other parts that this one works only together with: flags, files, flags:main"},
+    {.key = "drain",
+     .type = HAL9_T_MAP,
+     .offset = 0,
+     .sub = &drain_schema,
+     .doc = "of a balancer: how the new servers are emptied"},
     {0},
 };
 
@@ -41,6 +71,8 @@ static void finish_part(struct hal9_decoder *d, const struct hal9_node *n, void 
         hal9_decoder_error(d, n, "a balancer part wants a backend");
     if (!p->balancer && (p->backend || p->fresh.n > 0))
         hal9_decoder_error(d, n, "backend and new belong to a balancer part");
+    if (!p->balancer && hal9_node_get(n, "drain"))
+        hal9_decoder_error(d, hal9_node_get(n, "drain"), "drain belongs to a balancer part");
 }
 
 static const struct hal9_schema part_schema = {
@@ -90,6 +122,29 @@ static const struct hal9_schema gradual_schema = {
     .doc = "traffic walked back in stops",
 };
 
+/* verify: {tries: 10, every: 3s}, likewise. */
+static const struct hal9_field verify_fields[] = {
+    {.key = "tries",
+     .type = HAL9_T_INT,
+     .offset = AT(verify_tries),
+     .dflt = "10",
+     .min = 1,
+     .max = 1000,
+     .doc = "how often what is restored is read back until it is so"},
+    {.key = "every",
+     .type = HAL9_T_DURATION,
+     .offset = AT(verify_every_ms),
+     .dflt = "3s",
+     .doc = "time between two tries"},
+    {0},
+};
+static const struct hal9_schema verify_schema = {
+    .name = "verify",
+    .size = sizeof(struct hal9_rollback_spec),
+    .fields = verify_fields,
+    .doc = "how what is restored is read back",
+};
+
 static const struct hal9_field fields[] = {
     {.key = "name",
      .type = HAL9_T_STRING,
@@ -111,6 +166,16 @@ static const struct hal9_field fields[] = {
      .offset = 0,
      .sub = &gradual_schema,
      .doc = "traffic walked back in stops"},
+    {.key = "metrics",
+     .type = HAL9_T_PTR,
+     .offset = AT(metrics),
+     .sub = &hal9_metrics_schema,
+     .doc = "figures that must be good after each stop"},
+    {.key = "verify",
+     .type = HAL9_T_MAP,
+     .offset = 0,
+     .sub = &verify_schema,
+     .doc = "how what is restored is read back"},
     {.key = "on_unknown",
      .type = HAL9_T_DURATION,
      .offset = AT(on_unknown_ms),

@@ -74,7 +74,20 @@ struct hal9_part_spec {
     char *flags;
     struct hal9_strv files;
     char *release;
+    struct hal9_strv needs; /* other parts: by kind, by the source's word or by name */
+    int64_t drain_timeout_ms,
+        grace_ms; /* of a balancer part: how long new servers may take to get empty */
 };
+/* metrics: {prometheus: URL, error_rate: {query, below}, p99: {query, below}} */
+struct hal9_metric_spec {
+    char *query, *below;
+};
+struct hal9_metrics_spec {
+    char *prometheus, *token;
+    struct hal9_metric_spec *error_rate, *p99;
+};
+/* The checks that they stand for, as specs: an array, empty without metrics (m NULL). Fresh. */
+HAL9_API cJSON *hal9_metrics_checks(const struct hal9_metrics_spec *m);
 struct hal9_rollback_spec {
     char *name;
     struct hal9_list parts; /* struct hal9_part_spec * */
@@ -82,6 +95,8 @@ struct hal9_rollback_spec {
     struct hal9_strv stops; /* gradual.stops: a number, or shares in percent */
     int64_t every_ms;
     int64_t on_unknown_ms;
+    struct hal9_metrics_spec *metrics; /* or NULL */
+    int64_t verify_tries, verify_every_ms;
     const struct hal9_node *node;
 };
 
