@@ -9,7 +9,8 @@
 #include "flags-cli.h"
 #include "notify-cli.h"
 
-static bool live; /* a progress line stands on the terminal */
+static bool live;  /* a progress line stands on the terminal */
+static char *held; /* why the operation stands still, for who is paged */
 
 static bool wants_progress(void) {
     const char *term = getenv("TERM");
@@ -46,6 +47,10 @@ static void on_step(void *data, const struct hal9_step_report *r) {
     if (r->state == HAL9_STEP_RUNNING) {
         cli_progress("%zu/%zu %s", r->index, r->count, r->title ? r->title : r->name);
         return;
+    }
+    if (r->state == HAL9_STEP_PENDING && r->operation) {
+        free(held);
+        held = hal9_strf("%s: %s", r->title ? r->title : r->name, r->reason ? r->reason : "?");
     }
     rec = hal9_record_new(cli.out, "step");
     hal9_json_add_str(rec, "operation", r->operation);
@@ -108,6 +113,8 @@ static void on_end(void *data, const char *id, enum hal9_op_state state) {
         cli_tell_flag_changes(&op, rec);
     }
     cJSON_AddBoolToObject(rec, "resumable", state == HAL9_OP_OPEN);
+    if (state == HAL9_OP_OPEN)
+        hal9_json_add_str(rec, "held", held);
     hal9_op_clear(&op);
     cli_notify_operation(rec);
     hal9_stream_emit(cli.out, rec);

@@ -123,6 +123,7 @@ static const struct hal9_record_field operation[] = {
     {"started", "time", NULL, false, "when it began"},
     {"ended", "time", NULL, false, "when it ended"},
     {"resumable", "boolean", NULL, false, "whether hal9-rollback resume goes on"},
+    {"held", "string", NULL, false, "why it stands still until a person has decided"},
     {"undoes", "strings", NULL, false, "operations that it took back"},
     {"undone_by", "string", NULL, false, "the operation that took it back"},
     {"flags", "array", NULL, false,

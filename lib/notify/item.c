@@ -88,6 +88,8 @@ const char *hal9_notification_state_name(enum hal9_notification_state s) {
 /* Why it is, where the record knows. */
 static void add_reason(struct hal9_buf *b, const cJSON *record) {
     const char *reason = hal9_json_str(record, "reason");
+    if (!reason)
+        reason = hal9_json_str(record, "held");
     if (reason && *reason)
         hal9_buf_printf(b, ": %s", reason);
 }

@@ -33,9 +33,9 @@ static const char *severity(const struct hal9_item *i) {
 
 /* What may help whoever is woken up; the record is free of secrets already. */
 static cJSON *details(const cJSON *record) {
-    static const char *const names[] = {"state",      "cause",    "reason",   "score",
-                                        "blocked_by", "checks",   "evidence", "run",
-                                        "machine",    "incident", "id",       "by"};
+    static const char *const names[] = {"state",  "cause",    "reason", "score",   "blocked_by",
+                                        "checks", "evidence", "run",    "machine", "incident",
+                                        "id",     "by",       "held"};
     cJSON *d = cJSON_CreateObject();
     for (size_t i = 0; i < HAL9_ARRAY_LEN(names); i++) {
         const cJSON *member = cJSON_GetObjectItemCaseSensitive(record, names[i]);

@@ -134,7 +134,9 @@ hal9_status hal9_notify_operation(const struct hal9_notify *n, const cJSON *reco
     hal9_places_open(n, &places);
     for (size_t i = 0; n->specs && status == HAL9_OK && i < n->specs->n; i++) {
         struct hal9_item item;
-        if (!hal9_notify_wants(n->specs->v[i], "operation"))
+        /* One that stands still waits for a person: whoever is woken by failures is to know. */
+        if (!hal9_notify_wants(n->specs->v[i], "operation") &&
+            !(hal9_json_str(record, "held") && hal9_notify_wants(n->specs->v[i], "failing")))
             continue;
         hal9_notify_item(n->specs->v[i], "operation", hal9_json_str(record, "service"),
                          id ? id : "unknown", record, &item);
