@@ -17,9 +17,13 @@ static const struct poptOption options[] = {
     {"token", 0, POPT_ARG_STRING, &rollback_options.token, 0,
      "flags: its token, file:PATH or env:NAME", "REF"},
     {"every", 0, POPT_ARG_STRING, &rollback_options.every, 0,
-     "flags watch: how often a server is asked (10s)", "TIME"},
-    {"plan", 0, POPT_ARG_STRING, &rollback_options.plan, 0,
-     "snapshot: the parts of this plan of hal9.yaml", "PLAN"},
+     "to: time between two stops; flags watch: how often a server is asked (10s)", "TIME"},
+    {"plan", 0, POPT_ARG_STRING, &rollback_options.plan, 0, "snapshot, to: this plan of hal9.yaml",
+     "PLAN"},
+    {"strategy", 0, POPT_ARG_STRING, &rollback_options.strategy, 0,
+     "to: immediate, gradual or partial", "HOW"},
+    {"parts", 0, POPT_ARG_STRING, &rollback_options.parts, 0,
+     "to: only these, such as balancer,flags,files,release", "LIST"},
     {"file", 0, POPT_ARG_ARGV, &rollback_options.files, 0,
      "snapshot: this file or folder; several times", "PATH"},
     {"best-effort", 0, POPT_ARG_NONE, &rollback_options.best_effort, 0,
@@ -38,6 +42,7 @@ static const struct cli_subcommand subcommands[] = {
     {"list", "", "the snapshots, oldest first", rollback_list, false},
     {"diff", "SNAPSHOT [SNAPSHOT]", "what differs from the first to the second, or to now",
      rollback_diff, false},
+    {"to", "SNAPSHOT|last-healthy", "bring all that differs back to a snapshot", rollback_to, true},
     {"prune", "[SNAPSHOT]...",
      "remove what is old: snapshots, or --operations; by --keep N or --older AGE", rollback_prune,
      true},
@@ -82,7 +87,7 @@ static const struct cli_subcommand *find_subcommand(const char *word) {
 /* Files and flags can be looked at where there is no history that can be read. */
 static bool goes_without(const struct cli_subcommand *sub) {
     return sub->run == rollback_snapshot || sub->run == rollback_list ||
-           sub->run == rollback_diff || sub->run == rollback_flags;
+           sub->run == rollback_diff || sub->run == rollback_flags || sub->run == rollback_to;
 }
 
 static int run(void) {

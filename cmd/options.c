@@ -10,7 +10,7 @@ const struct poptOption cli_common_options[] = {
     {"dry-run", 'n', POPT_ARG_NONE, &cli.dry_run, 0, "tell the plan, change nothing", NULL},
     {"yes", 'y', POPT_ARG_NONE, &cli.yes, 0, "don't ask; a guard still wants its --force", NULL},
     {"force", 0, POPT_ARG_ARGV, &cli.force_option, 0,
-     "lift one guard: holder, drift, flap, depends, last-server, foreign", "GUARD"},
+     "lift one guard: holder, drift, flap, depends, last-server, foreign, no-data", "GUARD"},
     {"output", 'o', POPT_ARG_STRING, &cli.output_option, 0,
      "text or json; default: text on a terminal, else json", "FORM"},
     {"quiet", 'q', POPT_ARG_NONE, &cli.quiet, 0, "only problems", NULL},

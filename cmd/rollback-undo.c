@@ -14,21 +14,30 @@ int rollback_find(const char *word, char **ret_operation, char **ret_run) {
     return CLI_HOLDS;
 }
 
+static bool is_rollback(const char *id) {
+    struct hal9_op o = {0};
+    bool is = hal9_op_load(cli.state, id, &o, NULL) == HAL9_OK && hal9_rollback_subject(&o) &&
+              o.undoes.n == 0;
+
+    hal9_op_clear(&o);
+    return is;
+}
+
 /* How resume, undo and abort ended, in words and as an exit code. */
 static int outcome(const char *verb, const char *id, const struct hal9_op_result *r, hal9_status s,
                    const struct hal9_error *err) {
-    if (s != HAL9_OK) {
-        int code = cli_error(err);
-
-        /* What was begun and has no end can be gone on with; the exit code says so. */
-        return r->resumable && code < CLI_SIGNAL ? CLI_UNFINISHED : code;
-    }
+    if (s != HAL9_OK && r->resumable)
+        return rollback_held(r, err);
+    if (s != HAL9_OK)
+        return cli_error(err);
     if (cli.dry_run)
         return r->nothing ? CLI_HOLDS : CLI_NOT;
     if (r->nothing) {
         cli_say("nothing to %s in %s\n", verb, cli_short(id));
         return CLI_HOLDS;
     }
+    if (r->state == HAL9_OP_FAILED && is_rollback(r->id))
+        return rollback_failed(r);
     if (r->state == HAL9_OP_FAILED) {
         cli_say("%s: step %s failed\n", cli_short(r->id[0] ? r->id : id),
                 r->failed_step ? r->failed_step : "?");
@@ -64,6 +73,8 @@ static int resume_or_abort(const char *verb) {
                                     : hal9_op_abort(&env, id, &r, &err);
     code = outcome(verb, id, &r, s, &err);
     if (s == HAL9_OK && !r.nothing && !cli.dry_run && r.state != HAL9_OP_FAILED) {
+        if (r.state == HAL9_OP_ABORTED)
+            rollback_stands(id);
         cli_say("operation %s is %s\n", cli_short(id), hal9_op_state_name(r.state));
         cli_next("hal9-rollback show %s", cli_short(id));
     }

@@ -36,6 +36,14 @@ int rollback_prune_snapshots(void);
 int rollback_export(void);
 int rollback_import(void);
 
+/* rollback-to.c: */
+int rollback_to(void);
+/* How an operation that stands still, or a rollback that has failed, is told; the exit code. */
+int rollback_held(const struct hal9_op_result *r, const struct hal9_error *err);
+int rollback_failed(const struct hal9_op_result *r);
+/* Where the parts of a rollback stand, a line each; nothing for other operations. */
+void rollback_stands(const char *id);
+
 /* rollback-flags.c: it opens what it needs itself. */
 int rollback_flags(void);
 
@@ -49,9 +57,11 @@ struct rollback_options {
     char *store; /* --store: a flag store without a configuration */
     char *token; /* --token: a reference, for that */
     char *every; /* --every: how often flags watch asks a server */
-    /* of snapshot */
+    /* of snapshot and to */
     int best_effort;
     char *plan;
+    char *strategy;
+    char *parts;  /* a list with commas */
     char **files; /* --file, NULL-terminated; NULL: none */
 };
 extern struct rollback_options rollback_options;

@@ -82,8 +82,8 @@ static int span(const char *option, const char *told, int64_t dflt, int64_t *ret
 }
 
 static int guards(void) {
-    static const char *const words[] = {"holder",  "drift",       "flap",
-                                        "depends", "last-server", "foreign"};
+    static const char *const words[] = {"holder",      "drift",   "flap",   "depends",
+                                        "last-server", "foreign", "no-data"};
     size_t at;
 
     for (char **f = cli.force_option; f && *f; f++) {

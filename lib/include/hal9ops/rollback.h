@@ -74,4 +74,42 @@ HAL9_API hal9_status hal9_rollback_export(struct hal9_state *s, const char *id, 
                                           struct hal9_error *err);
 HAL9_API hal9_status hal9_rollback_import(struct hal9_state *s, const char *file, char **ret_id,
                                           struct hal9_error *err);
+/* ---- to a snapshot ------------------------------------------------------------------------------- */
+
+enum hal9_strategy { HAL9_IMMEDIATE, HAL9_GRADUAL, HAL9_PARTIAL };
+/* "immediate", "gradual", "partial". Static; and back: false: no such word. */
+HAL9_API const char *hal9_strategy_name(enum hal9_strategy s);
+HAL9_API bool hal9_strategy_parse(const char *word, enum hal9_strategy *ret);
+/* What is asked for. */
+struct hal9_rollback_to {
+    const struct hal9_config *config;
+    struct hal9_state *state;
+    const char *snapshot; /* its name, a piece of its id, or last-healthy */
+    const char *plan;     /* NULL: the snapshot's, or the only one */
+    enum hal9_strategy strategy;
+    struct hal9_strv
+        parts;        /* kinds, the source's words or names; empty: all. HAL9_PARTIAL wants some */
+    bool best_effort; /* what can't be read or restored is left out, and told */
+    int64_t hold_ms;  /* between two stops; -1: the plan's */
+    int cancel_fd;
+    const struct hal9_strv *force;               /* set from the operation's surroundings */
+    void (*told)(void *data, const char *words); /* what is left alone, and why; NULL-able */
+    void *data;
+    /* filled: which one was meant, for words; free both */
+    char *ret_id, *ret_name;
+};
+/*
+ * Brings all that differs back to the snapshot, as one operation: hal9_op_run() with its results and errors. Every part is read before anything is touched: HAL9_E_UNKNOWN
+ * where one can't be. Nothing to do: ret->nothing. HAL9_E_NOT_FOUND: no such snapshot. HAL9_E_REFUSED: a guard (depends, last-server).
+ */
+HAL9_API hal9_status hal9_rollback_to(struct hal9_rollback_to *job, const struct hal9_op_env *env,
+                                      struct hal9_op_result *ret, struct hal9_error *err);
+
+/* What a rollback is about, {snapshot, name, plan, strategy, parts}; NULL: the operation is none. Borrowed. */
+HAL9_API const cJSON *hal9_rollback_subject(const struct hal9_op *o);
+/* Where the parts of a rollback stand now, a line each; none where the operation is no rollback. Appends. */
+HAL9_API hal9_status hal9_rollback_stands(const struct hal9_config *config,
+                                          struct hal9_state *state, const char *id,
+                                          struct hal9_strv *ret, struct hal9_error *err);
+
 #endif
