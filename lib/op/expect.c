@@ -27,9 +27,10 @@ hal9_status op_fill_expect(struct operation *op, struct hal9_error *err) {
         c.dry = true;
         if (!p->guarded || p->expect || !op->steps[i].kind->inspect)
             continue;
-        hal9_status st = op_inspect(&c, &p->expect, err);
-        if (st != HAL9_OK)
-            return st;
+        _cleanup_error_ struct hal9_error e = {0};
+        /* Where its failure only warns, so does that it can't be looked at, in its turn. */
+        if (op_inspect(&c, &p->expect, &e) != HAL9_OK && p->on_fail == HAL9_FAIL_STOP)
+            return hal9_error_move(err, &e);
     }
     return HAL9_OK;
 }

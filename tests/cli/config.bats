@@ -239,3 +239,60 @@ YAML
   HAL9OPS_STATE_DIR=$TEST_DIR/state run "$HAL9_BIN/hal9-restart" pod
   says "kubernetes"
 }
+
+rollback_plan() { # LINES of the plan
+  cat <<'YAML'
+hal9: 1
+services: {s: {checks: [{tcp: "127.0.0.1:1"}]}}
+balancers: {edge: {haproxy: "unix:/run/x.sock"}}
+flags: {main: {flagd: /etc/flags.json}}
+rollback:
+  m:
+YAML
+  sed 's/^/    /'
+}
+
+@test "a rollback plan with metrics, needs, drain and verify parses" {
+  rollback_plan <<'YAML' >whole
+parts:
+  - {balancer: edge, backend: b, new: [s3], needs: features, drain: {timeout: 10s, grace: 0s}}
+  - flags: main
+  - {files: [/etc/a, /etc/b], needs: ["flags:main", "balancer:edge/b"]}
+  - {release: /opt/current, needs: "files:/etc/b"}
+health: s
+metrics:
+  prometheus: http://127.0.0.1:9090
+  token: env:TOKEN
+  error_rate: {query: "sum(rate(e[1m])) / sum(rate(r[1m]))", below: 5%}
+  p99: {query: up, below: 0.1}
+verify: {tries: 3, every: 1s}
+on_unknown: 1m
+gradual: {stops: [75, 25, 5, 0], every: 1m}
+YAML
+  check <whole
+  [ "$status" -eq 0 ] || fail "$output"
+}
+
+@test "what is wrong with a rollback plan is told at its place" {
+  rollback_plan <<'YAML' >slips
+parts:
+  - {flags: main, drain: {}}
+metrics:
+  prometheus: nowhere
+  error_rate: {query: up, below: soon}
+verify: {tries: 0}
+YAML
+  check <slips
+  says "hal9.yaml:8:27: drain belongs to a balancer part"
+  says "below must be a number, a part such as 5% or a time such as 100ms"
+  says "tries wants a whole number from 1 to 1000, not '0'"
+  rollback_plan <<'YAML' >slips
+parts:
+  - {balancer: edge, backend: b, needs: [files, "balancer:edge/b"]}
+  - {flags: main, needs: features}
+YAML
+  check <slips
+  says "hal9.yaml:8:42: needs names another part of the plan, such as flags or flags:main; none is 'files'"
+  says "none is 'balancer:edge/b'"
+  says "none is 'features'"
+}

@@ -57,6 +57,28 @@ to() {
   [[ $output == *"take one while all is well: hal9-rollback snapshot NAME"* ]]
 }
 
+@test "what has passed its health gate is what last-healthy brings back" {
+  skip_unless jq
+  export HAL9OPS_CONFIG=$TEST_DIR/hal9.yaml HAL9OPS_STATE_DIR=$TEST_DIR/state HAL9OPS_LOCK_DIR=$TEST_DIR/lock
+  PATH=$HAL9_BIN:$PATH
+  mkdir "$HAL9OPS_LOCK_DIR"
+  free_port
+  echo good >"$TEST_DIR/app.conf"
+  cat >"$HAL9OPS_CONFIG" <<YAML
+hal9: 1
+services:
+  s: {port: $free_port, run: {exec: [$HAL9_FIXTURES/hal9-server, --port, "$free_port"]}, checks: [{http: "http://127.0.0.1:$free_port/health"}]}
+rollback:
+  p: {parts: [{files: $TEST_DIR/app.conf}], health: s}
+YAML
+  hal9-restart s
+  echo bad >"$TEST_DIR/app.conf"
+  to last-healthy
+  echo "$output"
+  [ "$status" -eq 0 ]
+  [ "$(cat "$TEST_DIR/app.conf")" = good ]
+}
+
 @test "wrong words are answered with the nearest right ones, and nothing is touched" {
   rollback_site 1 1
   hal9-rollback snapshot good -o text
