@@ -283,7 +283,7 @@ metrics:
 verify: {tries: 0}
 YAML
   check <slips
-  says "hal9.yaml:8:27: drain belongs to a balancer part"
+  says "hal9.yaml:8:30: drain belongs to a balancer part"
   says "below must be a number, a part such as 5% or a time such as 100ms"
   says "tries wants a whole number from 1 to 1000, not '0'"
   rollback_plan <<'YAML' >slips
@@ -292,7 +292,7 @@ parts:
   - {flags: main, needs: features}
 YAML
   check <slips
-  says "hal9.yaml:8:42: needs names another part of the plan, such as flags or flags:main; none is 'files'"
+  says "needs names another part of the plan, such as flags or flags:main; none is 'files'"
   says "none is 'balancer:edge/b'"
   says "none is 'features'"
 }

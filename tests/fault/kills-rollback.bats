@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # hal9-rollback to, killed at every line of its journal and at random moments, over haproxy, a flag file, files and a release: after resume
 # all is as in the snapshot, after undo as before.
-# shellcheck disable=SC2154 # set by the helpers
+# shellcheck disable=SC2034,SC2154 # read or set by the helpers
 
 load ../real/common
 load ../real/rollback
@@ -80,8 +80,7 @@ every_line() { # STRATEGY FIRST
 }
 
 @test "killed at seeded random moments: resume is the snapshot, undo is before" {
-  seed_moments
-  moments=${HAL9OPS_KILLS:-10}
+  HAL9OPS_KILLS=${HAL9OPS_KILLS:-10} seed_moments
   length=$(duration hal9-rollback to good --strategy gradual)
   is_world "$before"
   migrate

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # Rolling back in stops: under load without a failed request, each stop with its share; gates that fail, that can't tell, signals and kills.
-# shellcheck disable=SC2154 # set by the helpers
+# shellcheck disable=SC2034,SC2154 # read or set by the helpers
 
 load ../real/common
 load ../real/rollback
@@ -36,9 +36,9 @@ lbtot() { # of s1 to s4, blanks between
   load=$!
   start_to good --strategy gradual
   for k in 1 2 3 4; do
-    wait_step "stop-$k" done
+    wait_step "stop-$k" "done"
     read -r a1 a2 a3 a4 <<<"$(lbtot)"
-    wait_step "hold-$k" done
+    wait_step "hold-$k" "done"
     read -r b1 b2 b3 b4 <<<"$(lbtot)"
     new=$((b3 + b4 - a3 - a4)) all=$((b1 + b2 + b3 + b4 - a1 - a2 - a3 - a4))
     echo "stop $k: $new of $all to the new path"
@@ -64,14 +64,14 @@ lbtot() { # of s1 to s4, blanks between
   before=$(world)
   migrate
   start_to good --strategy gradual
-  wait_step traffic done
+  wait_step traffic "done"
   echo 0 >"$TEST_DIR/gate" # once it is back, all is well
   end_to 0
   is_world "$before"
   [ "$(step_state hold-1)" = warned ]
   [ "$(step_state stop-2)" = not_run ]
-  [ "$(step_state off)" = done ]
-  [ "$(operation .state)" = done ]
+  [ "$(step_state off)" = "done" ]
+  [ "$(operation .state)" = "done" ]
 }
 
 @test "a gate without data holds, tells, and asks; a resume asks again" {
@@ -122,7 +122,7 @@ YAML
   before=$(world)
   migrate
   start_to good --strategy gradual
-  wait_step stop-1 done
+  wait_step stop-1 "done"
   kill -INT "$to_pid"
   end_to 130
   [ "$(traffic)" = "s1 25 ready, s2 75 ready" ]
@@ -150,7 +150,7 @@ YAML
   second=$(world)
   migrate
   start_to first --strategy gradual
-  wait_step stop-1 done
+  wait_step stop-1 "done"
   kill -KILL "$to_pid"
   end_to 137
   half=$(world)
@@ -180,7 +180,7 @@ YAML
   hal9-rollback snapshot good -o text
   weights s1=50 s2=100
   start_to good --strategy gradual
-  wait_step stop-1 done
+  wait_step stop-1 "done"
   [ "$(traffic)" = "s1 60 ready, s2 84 ready" ]
   kill -INT "$to_pid"
   end_to 130
@@ -197,7 +197,7 @@ YAML
   hal9-rollback snapshot good -o text
   migrate
   start_to good --strategy gradual
-  wait_step stop-1 done
+  wait_step stop-1 "done"
   kill_edge
   end_to 3
   cat "$TEST_DIR/to.log"

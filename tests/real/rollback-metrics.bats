@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # Gates on figures of a real Prometheus: an error rate that is too high, one that is fine, and no data at all.
-# shellcheck disable=SC2154 # set by the helpers
+# shellcheck disable=SC2034,SC2154 # read or set by the helpers
 
 load ../real/common
 load ../real/rollback
@@ -70,7 +70,7 @@ start_load() {
   start_to good --strategy gradual
   end_to 0
   is_world "$before"
-  [ "$(step_state hold-1)" = done ]
+  [ "$(step_state hold-1)" = "done" ]
   jq -es 'any(.[]; .step == "hold-1" and .state == "done" and
     any(.detail.results[]; .check == "error rate" and .state == "pass" and (.reason | test("^0%"))))' "$TEST_DIR/to.ndjson"
 
@@ -107,6 +107,6 @@ start_load() {
   end_to 0
   is_world "$before"
   [ "$(step_state hold-1)" = warned ]
-  [ "$(step_state off)" = done ]
+  [ "$(step_state off)" = "done" ]
   jq -es 'any(.[]; .step == "hold-1" and .state == "warned" and (.reason | test("not healthy: error rate: [0-9.]+%, not below 5%")))' "$TEST_DIR/to.ndjson"
 }

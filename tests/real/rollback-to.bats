@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # Rolling back to a snapshot, at once: traffic, flags, files and release, and what is refused.
-# shellcheck disable=SC2154 # set by the helpers
+# shellcheck disable=SC2034,SC2154 # read or set by the helpers
 
 load ../real/common
 load ../real/rollback
@@ -191,7 +191,7 @@ YAML
   before=$(world)
   migrate
   start_to good --strategy gradual
-  wait_step stop-1 done
+  wait_step stop-1 "done"
   jq '.flags["new-path"].state = "DISABLED"' "$site_dir/flags.json" >"$site_dir/flags.tmp"
   mv "$site_dir/flags.tmp" "$site_dir/flags.json"
   by_hand=$(cat "$site_dir/flags.json")
