@@ -89,6 +89,7 @@ hal9_status hal9_state_open_foreign(const char *path, struct hal9_state **ret,
                                     struct hal9_error *err) {
     struct hal9_state *s = hal9_alloc(sizeof(*s));
     *s = (struct hal9_state){.shown = hal9_strdup(path),
+                             .hold = -1,
                              .mode = HAL9_STATE_WRITE,
                              .foreign = true,
                              .pin_top = -1,
