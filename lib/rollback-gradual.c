@@ -46,8 +46,12 @@ static bool set_values(struct rb_item *i, double share, bool last) {
             i->servers[k].value = i->servers[k].to;
         return true;
     }
-    return i->has_new ? rb_weights_for_share(i->servers, i->n, share)
-                      : rb_weights_on_way(i->servers, i->n, share);
+    const bool set = i->has_new ? rb_weights_for_share(i->servers, i->n, share)
+                                : rb_weights_on_way(i->servers, i->n, share);
+
+    if (set && i->view.percentages)
+        rb_weights_percent(i->servers, i->n);
+    return set;
 }
 
 static char *title_of(const struct rb_item *i, size_t k, size_t n, double share) {

@@ -211,3 +211,24 @@ bool rb_weights_on_way(struct rb_weight *v, size_t n, double rest) {
         a[i].share = rest * (double)v[i].from / from + (1 - rest) * (double)v[i].to / to;
     return set_values(v, n, a);
 }
+
+void rb_weights_percent(struct rb_weight *v, size_t n) {
+    const double all = sum(v, n, RB_VALUE, -1);
+    _cleanup_free_ double *left = hal9_alloc((n + 1) * sizeof(*left));
+    int64_t given = 0;
+    if (all <= 0)
+        return;
+    for (size_t i = 0; i < n; i++) {
+        const double real = (double)v[i].value * 100 / all;
+        v[i].value = (int64_t)floor(real + SAME);
+        left[i] = real - (double)v[i].value;
+        given += v[i].value;
+    }
+    for (; given < 100; given++) {
+        size_t most = 0;
+        for (size_t i = 1; i < n; i++)
+            most = left[i] > left[most] ? i : most;
+        v[most].value++;
+        left[most] = -1;
+    }
+}

@@ -37,5 +37,7 @@ double rb_share(const struct rb_weight *v, size_t n, enum rb_weight_of which);
 bool rb_weights_for_share(struct rb_weight *v, size_t n, double share);
 /* Sets each value so that each server's share lies on the straight way from now (rest 1) to the snapshot (0). */
 bool rb_weights_on_way(struct rb_weight *v, size_t n, double rest);
+/* Values in the same proportion that add up to 100, by the method of the largest remainder: for kinds whose weights are percentages. */
+void rb_weights_percent(struct rb_weight *v, size_t n);
 
 #endif

@@ -94,3 +94,22 @@ split() {
   says "can't be asked"
   [ $((SECONDS - start)) -lt 60 ]
 }
+
+@test "a gradual rollback walks the shares back, whole percents that add up" {
+  routing_api
+  balancer edge "{http: $api}"
+  cat >>"$HAL9OPS_CONFIG" <<'YAML'
+rollback:
+  migration:
+    parts: [{balancer: edge, backend: routing, new: [hierarchical]}]
+    gradual: {stops: 7, every: 10ms}
+YAML
+  run "$HAL9_BIN/hal9-rollback" snapshot flat -o text
+  [ "$status" -eq 0 ]
+  BACKEND_NAME=routing bal edge set '{"hierarchical": {"weight": 100}, "flat": {"weight": 0}}'
+  run "$HAL9_BIN/hal9-rollback" to flat --strategy gradual -o text
+  echo "$output"
+  [ "$status" -eq 0 ]
+  [ "$(split)" = "[0,100,true]" ]
+  [ "$(curl -s "$api/calls" | jq -c '[.[] | select(startswith("PATCH"))] | length')" = 8 ]
+}

@@ -164,6 +164,22 @@ static void a_walk_never_turns_back(void **state) {
     }
 }
 
+static void percentages_add_up(void **state) {
+    (void)state;
+    for (int k = 0; k <= 700; k++) {
+        struct rb_weight v[3] = {{"hierarchical", true, 60, 0, -1}, {"flat", false, 40, 100, -1}};
+        const double share = (double)k / 700;
+        assert_true(rb_weights_for_share(v, 2, share));
+        rb_weights_percent(v, 2);
+        assert_int_equal(v[0].value + v[1].value, 100);
+        assert_true((double)v[0].value <= share * 100 + 1 && (double)v[0].value >= share * 100 - 1);
+    }
+    struct rb_weight thirds[3] = {{.value = 1}, {.value = 1}, {.value = 1}};
+    rb_weights_percent(thirds, 3);
+    assert_int_equal(thirds[0].value, 34);
+    assert_int_equal(thirds[1].value + thirds[2].value, 66);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shares_lie_between_now_and_the_snapshot),
@@ -172,6 +188,7 @@ int main(void) {
         cmocka_unit_test(the_way_is_straight),
         cmocka_unit_test(any_share_is_met_within_two_percent),
         cmocka_unit_test(a_walk_never_turns_back),
+        cmocka_unit_test(percentages_add_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
