@@ -121,7 +121,7 @@ void cli_mention_unfinished(void) {
         for (size_t i = 0; i < open.n; i++) {
             struct hal9_op op = {0};
 
-            if (hal9_op_load(cli.state, open.v[i], &op, NULL) == HAL9_OK &&
+            if (hal9_op_look(cli.state, open.v[i], &op, NULL) == HAL9_OK &&
                 op.state == HAL9_OP_OPEN && !op.running)
                 cli_warn("operation %s is unfinished (%s, step %zu of %zu); go on with: "
                          "hal9-rollback resume %s",

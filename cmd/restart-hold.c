@@ -40,7 +40,7 @@ static void tell_at_work(const char *service) {
         _cleanup_(hal9_op_clear) struct hal9_op op = {0};
         _cleanup_strv_ struct hal9_strv touched = {0};
 
-        if (hal9_op_load(cli.state, open.v[i], &op, NULL) != HAL9_OK || !op.running)
+        if (hal9_op_look(cli.state, open.v[i], &op, NULL) != HAL9_OK || !op.running)
             continue;
         hal9_json_get_strv(cJSON_GetObjectItemCaseSensitive(op.plan, "resources"), &touched);
         if (hal9_strv_has(&touched, name))

@@ -77,7 +77,7 @@ int rollback_history(void) {
 static bool tell_open(const char *id) {
     _cleanup_error_ struct hal9_error err = {0};
     struct hal9_op o = {0};
-    hal9_status s = hal9_op_load(cli.state, id, &o, &err);
+    hal9_status s = hal9_op_look(cli.state, id, &o, &err);
     bool waits = s == HAL9_OK && o.state == HAL9_OP_OPEN && !o.running;
 
     if (s != HAL9_OK && s != HAL9_E_NOT_FOUND)
@@ -161,7 +161,11 @@ static int show_operation(const char *id) {
     _cleanup_error_ struct hal9_error err = {0};
     struct hal9_op op = {0};
 
-    if (hal9_op_load(cli.state, id, &op, &err) != HAL9_OK)
+    hal9_status s = hal9_op_load(cli.state, id, &op, &err);
+
+    if (s == HAL9_E_PERM && hal9_op_look(cli.state, id, &op, NULL) == HAL9_OK)
+        cli_warn("%s: a \"blob\" stands for it", err.message);
+    else if (s != HAL9_OK)
         return cli_error(&err);
     tell(&op);
     cli_say("  operation %s, run %s, user %s, host %s\n", op.id, op.run ? op.run : "?",

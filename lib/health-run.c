@@ -193,7 +193,7 @@ static void look_at_operations(struct hal9_look_round *r) {
     for (size_t i = 0; i < open.n; i++) {
         struct hal9_op op = {0};
 
-        if (hal9_op_load(r->h->state, open.v[i], &op, NULL) == HAL9_OK && op.running) {
+        if (hal9_op_look(r->h->state, open.v[i], &op, NULL) == HAL9_OK && op.running) {
             for (size_t k = 0; k < r->asked; k++) {
                 struct hal9_verdict *v = &r->all.v[k];
 

@@ -96,7 +96,7 @@ static bool has_unfinished(const struct hal9_restart *r, const char *service) {
     for (size_t i = 0; i < open.n && !found; i++) {
         _cleanup_(hal9_op_clear) struct hal9_op op = {0};
 
-        if (hal9_op_load(r->state, open.v[i], &op, NULL) != HAL9_OK || !op.resumable)
+        if (hal9_op_look(r->state, open.v[i], &op, NULL) != HAL9_OK || !op.resumable)
             continue;
         for (size_t k = 0; k < op.n_steps && !found; k++)
             found = hal9_startswith(op.steps[k].name, prefix);

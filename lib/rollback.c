@@ -52,7 +52,7 @@ hal9_status hal9_rollback_open(struct hal9_state *s, char **ret_operation, struc
     for (size_t i = 0; rc == HAL9_OK && i < open.n; i++) {
         struct hal9_op op = {0};
 
-        rc = hal9_op_load(s, open.v[i], &op, err);
+        rc = hal9_op_look(s, open.v[i], &op, err);
         if (rc == HAL9_OK && op.state == HAL9_OP_OPEN && !op.running)
             hal9_strv_add(&waiting, op.id);
         hal9_op_clear(&op);

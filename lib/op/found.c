@@ -42,6 +42,12 @@ static hal9_status foreign(const struct operation *op, const char *id, const cha
 
 enum past { PAST, OPEN, CANT_TELL, RUNS };
 
+/* Its states may be another user's alone. */
+static bool can_be_settled(struct hal9_state *state, const char *id, struct hal9_error *why) {
+    _cleanup_(hal9_op_clear) struct hal9_op o = {0};
+    return op_read(state, id, true, &o, why) != HAL9_E_PERM;
+}
+
 static enum past look(struct hal9_state *state, const char *id, struct hal9_error *why) {
     _cleanup_(hal9_op_clear) struct hal9_op o = {0};
     hal9_status st = op_read(state, id, false, &o, why);
@@ -53,7 +59,9 @@ static enum past look(struct hal9_state *state, const char *id, struct hal9_erro
         return CANT_TELL;
     if (o.state != HAL9_OP_OPEN || !op_of_this_host(o.plan))
         return PAST;
-    return hal9_journal_running(state, id) ? RUNS : OPEN;
+    if (hal9_journal_running(state, id))
+        return RUNS;
+    return can_be_settled(state, id, why) ? OPEN : CANT_TELL;
 }
 
 /* Takes other. */

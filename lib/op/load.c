@@ -56,6 +56,16 @@ static hal9_status unpack_step(struct hal9_state *state, struct hal9_op_step *s,
     return st == HAL9_OK ? unpack_notes(state, s->notes, err) : st;
 }
 
+/* A shared state directory, and states that are one user's alone. */
+static void say_private(const struct hal9_op *o, const struct hal9_op_step *s,
+                        struct hal9_error *err) {
+    const char *user = o->user ? o->user : "its user";
+    hal9_error_set(err, HAL9_E_PERM,
+                   "what step '%s' of operation %s keeps is secret, and for user %s alone", s->name,
+                   o->id, user);
+    hal9_error_hint(err, "have user %s or root do it", user);
+}
+
 hal9_status op_read(struct hal9_state *state, const char *id, bool blobs, struct hal9_op *ret,
                     struct hal9_error *err) {
     _cleanup_(hal9_op_clear) struct hal9_op o = {0};
@@ -65,7 +75,8 @@ hal9_status op_read(struct hal9_state *state, const char *id, bool blobs, struct
     if (st == HAL9_OK)
         st = op_read_lines(lines, id, &o, err);
     for (size_t i = 0; blobs && st == HAL9_OK && i < o.n_steps; i++)
-        st = unpack_step(state, &o.steps[i], err);
+        if ((st = unpack_step(state, &o.steps[i], err)) == HAL9_E_PERM)
+            say_private(&o, &o.steps[i], err);
     if (st != HAL9_OK)
         return st;
     *ret = o;
@@ -84,11 +95,11 @@ static void complete(struct hal9_state *state, const struct op_undo_index *x, st
     }
 }
 
-hal9_status hal9_op_load(struct hal9_state *s, const char *id, struct hal9_op *ret,
-                         struct hal9_error *err) {
+static hal9_status load(struct hal9_state *s, const char *id, bool blobs, struct hal9_op *ret,
+                        struct hal9_error *err) {
     _cleanup_(op_undo_index_free) struct op_undo_index x = {0};
     struct hal9_op o = {0};
-    hal9_status st = op_read(s, id, true, &o, err);
+    hal9_status st = op_read(s, id, blobs, &o, err);
     if (st != HAL9_OK)
         return st;
     if (o.state != HAL9_OP_OPEN) /* nobody takes back what has no end */
@@ -100,6 +111,16 @@ hal9_status hal9_op_load(struct hal9_state *s, const char *id, struct hal9_op *r
     complete(s, &x, &o);
     *ret = o;
     return HAL9_OK;
+}
+
+hal9_status hal9_op_load(struct hal9_state *s, const char *id, struct hal9_op *ret,
+                         struct hal9_error *err) {
+    return load(s, id, true, ret, err);
+}
+
+hal9_status hal9_op_look(struct hal9_state *s, const char *id, struct hal9_op *ret,
+                         struct hal9_error *err) {
+    return load(s, id, false, ret, err);
 }
 
 struct each {

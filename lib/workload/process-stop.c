@@ -261,6 +261,41 @@ static cJSON *start_args(const cJSON *args, cJSON *commands) {
     return start;
 }
 
+/* All that it ended was begun by an earlier step of the same plan, whose own inverse takes it away: a new release that came and went. */
+static bool ended_its_own(const struct hal9_step_ctx *c, const cJSON *commands) {
+    const char *step = hal9_json_str(hal9_step_args(c), "started_by");
+    const cJSON *started =
+        step ? cJSON_GetObjectItemCaseSensitive(hal9_step_after_of(c, step), "observed") : NULL;
+    int64_t pid = hal9_json_int(started, "pid", 0);
+    const cJSON *one;
+    cJSON_ArrayForEach(one, commands) {
+        if (pid <= 0 || hal9_json_int(one, "was_pid", 0) != pid)
+            return false;
+    }
+    return pid > 0;
+}
+
+/* Before anything is stopped in favour of it. */
+static hal9_status can_be_started(struct hal9_step_ctx *c, const cJSON *commands,
+                                  struct hal9_error *err) {
+    const cJSON *one;
+    cJSON_ArrayForEach(one, commands) {
+        _cleanup_(wl_command_clear) struct wl_command command = {0};
+        _cleanup_error_ struct hal9_error e = {0};
+        hal9_status st = wl_command_resolve(one, hal9_step_state(c), &command, &e);
+        if (st == HAL9_OK)
+            st = wl_command_check(&command, &e);
+        if (st == HAL9_OK)
+            continue;
+        st = st == HAL9_E_NOT_FOUND ? HAL9_E_REFUSED : st;
+        hal9_error_set(err, st, "%s can't be started again: %s", hal9_json_str(one, "name"),
+                       e.message);
+        hal9_error_hint(err, "%s", e.hint ? e.hint : "nothing was touched");
+        return st;
+    }
+    return HAL9_OK;
+}
+
 static hal9_status invert(struct hal9_step_ctx *c, const cJSON *before, const cJSON *after,
                           const char **ret_kind, cJSON **ret_args, char **ret_title,
                           struct hal9_error *err) {
@@ -275,6 +310,12 @@ static hal9_status invert(struct hal9_step_ctx *c, const cJSON *before, const cJ
         return hal9_error_set(err, HAL9_E_UNSUPPORTED, "%s (pid %lld) can't be started again: %s",
                               hal9_json_str(lost, "name"), (long long)hal9_json_int(lost, "pid", 0),
                               hal9_json_str(lost, "lost"));
+    }
+    hal9_status st = HAL9_OK;
+    if (ended_its_own(c, commands) || (st = can_be_started(c, commands, err)) != HAL9_OK) {
+        cJSON_Delete(commands);
+        *ret_kind = NULL;
+        return st;
     }
     _cleanup_strv_ struct hal9_strv names = {0};
     const cJSON *one;

@@ -206,7 +206,11 @@ static hal9_status invert(struct hal9_step_ctx *c, const cJSON *before, const cJ
                           struct hal9_error *err) {
     const char *path = link_of(hal9_step_args(c));
     const char *target = hal9_json_str(before, "target");
-    (void)after, (void)err;
+    (void)after;
+    /* Before anything is stopped in favour of it. */
+    hal9_status st = target ? need_target(path, target, err) : HAL9_OK;
+    if (st != HAL9_OK)
+        return st;
     *ret_kind = hal9_kind_release_switch.name;
     *ret_args = hal9_args_release(path, target);
     *ret_title =

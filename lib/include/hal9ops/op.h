@@ -315,6 +315,9 @@ struct hal9_op {
 /* Reads one operation by its whole id; hal9_op_clear() frees what *ret holds. */
 HAL9_API hal9_status hal9_op_load(struct hal9_state *s, const char *id, struct hal9_op *ret,
                                   struct hal9_error *err);
+/* The same without states that lie in blobs, which may be another user's alone: {"blob": SHA-256} stands for each. */
+HAL9_API hal9_status hal9_op_look(struct hal9_state *s, const char *id, struct hal9_op *ret,
+                                  struct hal9_error *err);
 HAL9_API void hal9_op_clear(struct hal9_op *o);
 /* Oldest first, states that lie in blobs left as {"blob": SHA-256}; damaged journals are passed to bad (NULL-able) and skipped. A non-zero return of fn ends it. */
 HAL9_API hal9_status hal9_op_each(struct hal9_state *s,
