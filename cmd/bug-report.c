@@ -54,6 +54,26 @@ static void add_release(struct report *r) {
                         line + strlen(name));
 }
 
+/* What is run by its name, where the tools look for it. */
+static void add_programs(struct report *r) {
+    static const char *const programs[] = {"systemctl", "journalctl"};
+    static const char *const places[] = {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin",
+                                         "/usr/bin",        "/sbin",          "/bin"};
+
+    hal9_buf_puts(&r->text, "programs: ");
+    for (size_t i = 0; i < HAL9_ARRAY_LEN(programs); i++) {
+        bool found = false;
+
+        for (size_t k = 0; k < HAL9_ARRAY_LEN(places) && !found; k++) {
+            _cleanup_free_ char *path = hal9_path_join(places[k], programs[i]);
+
+            found = access(path, X_OK) == 0;
+        }
+        hal9_buf_printf(&r->text, "%s%s%s", i > 0 ? ", " : "", found ? "" : "no ", programs[i]);
+    }
+    hal9_buf_putc(&r->text, '\n');
+}
+
 static void add_host(struct report *r) {
     struct utsname u = {0};
     struct hal9_memory m;
@@ -80,6 +100,7 @@ static void add_host(struct report *r) {
 
     hal9_buf_printf(&r->text, "what is started lives in: %s", places[hal9_detach_available(&why)]);
     hal9_buf_printf(&r->text, "%s%s\n", why ? "; not more: " : "", why ? why : "");
+    add_programs(r);
 }
 
 /* Which of our variables are set, and nothing of their values. */
@@ -235,6 +256,16 @@ static void add_operations(struct report *r, const char *dir) {
     hal9_state_close(state);
 }
 
+static void add_disk(struct report *r, const char *dir) {
+    struct hal9_disk d;
+
+    if (hal9_host_disk(dir, &d, NULL) != HAL9_OK)
+        return;
+    _cleanup_free_ char *rest = hal9_size_text(d.available), *total = hal9_size_text(d.total);
+
+    hal9_buf_printf(&r->text, "its disk: %s free of %s\n", rest, total);
+}
+
 static void add_state(struct report *r, const struct hal9_config *cfg) {
     _cleanup_error_ struct hal9_error err = {0};
     _cleanup_free_ char *dir = NULL;
@@ -252,6 +283,7 @@ static void add_state(struct report *r, const struct hal9_config *cfg) {
     hal9_buf_printf(&r->text, "state directory: %s, mode %04o, %s\n", dir,
                     (unsigned)st.st_mode & 07777,
                     st.st_uid == geteuid() ? "own" : "of another user");
+    add_disk(r, dir);
     add_folders(r, dir);
     add_operations(r, dir);
 }

@@ -23,12 +23,31 @@ static int read_options(struct hal9_prune_opts *ret) {
     return CLI_HOLDS;
 }
 
+static void record(const struct hal9_pruned *done) {
+    cJSON *rec = hal9_record_new(cli.out, "pruned");
+
+    hal9_json_add_str(rec, "what", "operations");
+    cJSON_AddBoolToObject(rec, "would", cli.dry_run);
+    hal9_json_add_int(rec, "removed", (int64_t)done->removed);
+    hal9_json_add_int(rec, "kept", (int64_t)done->kept);
+    hal9_json_add_int(rec, "open", (int64_t)done->open);
+    hal9_json_add_int(rec, "needed", (int64_t)done->needed);
+    hal9_json_add_int(rec, "bytes", (int64_t)done->bytes);
+    cJSON_AddItemToObject(rec, "ids", hal9_json_strv(&done->ids));
+    cJSON_AddItemToObject(rec, "damaged", hal9_json_strv(&done->damaged));
+    hal9_stream_emit(cli.out, rec);
+}
+
 static void tell(const struct hal9_pruned *done) {
     _cleanup_free_ char *size = hal9_size_text(done->bytes);
 
     for (size_t i = 0; i < done->damaged.n; i++)
         cli_warn("operation %s is damaged, and stays; look at its journal by hand",
                  done->damaged.v[i]);
+    if (!cli.text) {
+        record(done);
+        return;
+    }
     if (done->open > 0)
         cli_say("%zu operations without an end stay; see hal9-rollback status\n", done->open);
     if (done->needed > 0)

@@ -235,6 +235,18 @@ static const struct hal9_record_field notification[] = {
     {"reason", "string", NULL, false, "why it failed"},
     END,
 };
+static const struct hal9_record_field pruned[] = {
+    {"what", "string", NULL, true, "what sort of thing: operations"},
+    {"would", "boolean", NULL, true, "whether they only would be removed: a dry run"},
+    {"removed", "integer", NULL, true, "how many went"},
+    {"kept", "integer", NULL, true, "how many stay"},
+    {"open", "integer", NULL, false, "how many of them have no end"},
+    {"needed", "integer", NULL, false, "how many old ones stay for what else stays"},
+    {"bytes", "integer", "bytes", true, "what is free again on the disk"},
+    {"ids", "strings", NULL, false, "those that went; of many the oldest thousand"},
+    {"damaged", "strings", NULL, false, "those that can't be read, and stay"},
+    END,
+};
 static const struct hal9_record_field hold[] = {
     {"service", "string", NULL, true, "the service that is held"},
     {"user", "string", NULL, false, "who put it"},
@@ -271,6 +283,7 @@ static const struct hal9_record_kind kinds[] = {
     {"plan", "what would be done", plan},
     {"object", "an object of a cluster", object},
     {"notification", "somebody was told, or was not", notification},
+    {"pruned", "old things that were removed", pruned},
     {"hold", "a service that every tool keeps its hands off", hold},
     {"problem", "an error", problem},
 };

@@ -188,6 +188,13 @@ static uint64_t size_of(const char *path) {
     return lstat(path, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0;
 }
 
+static void note_removed(struct hal9_pruned *ret, const char *id, uint64_t size) {
+    ret->removed++;
+    ret->bytes += size;
+    if (ret->ids.n < HAL9_PRUNED_IDS)
+        hal9_strv_add(&ret->ids, id);
+}
+
 /* Under its writer's lock, and only as it was found: an end, or nothing at all. */
 static hal9_status remove_one(const struct hal9_state *s, const char *id, enum fate fate,
                               struct hal9_pruned *ret, struct hal9_error *err) {
@@ -207,8 +214,7 @@ static hal9_status remove_one(const struct hal9_state *s, const char *id, enum f
         return hal9_error_errno(err, errno, "cannot remove %s", path);
     if (hal9_sys_unlink(mark) < 0 && errno != ENOENT)
         hal9_log(1, "cannot remove %s", mark);
-    ret->removed++;
-    ret->bytes += size;
+    note_removed(ret, id, size);
     return HAL9_OK;
 }
 
@@ -248,10 +254,8 @@ static hal9_status carry_out(struct choice *c, struct hal9_pruned *ret, struct h
 static void count(struct choice *c, struct hal9_pruned *ret) {
     for (size_t i = 0; i < c->names.n; i++) {
         _cleanup_free_ char *path = hal9_journal_path(c->s, c->names.v[i]);
-        if (c->v[i].fate == STAYS)
-            continue;
-        ret->removed++;
-        ret->bytes += size_of(path);
+        if (c->v[i].fate != STAYS)
+            note_removed(ret, c->names.v[i], size_of(path));
     }
 }
 
@@ -294,6 +298,7 @@ hal9_status hal9_journal_prune(struct hal9_state *s, const struct hal9_prune_opt
 }
 
 void hal9_pruned_clear(struct hal9_pruned *p) {
+    hal9_strv_free(&p->ids);
     hal9_strv_free(&p->damaged);
     *p = (struct hal9_pruned){0};
 }

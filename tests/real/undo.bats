@@ -111,3 +111,16 @@ incident() {
   [[ $output == *"0 operations removed, 0 stay"* ]]
   [ "$(copies hal9-server)" -eq 1 ]
 }
+
+@test "prune: a record of what went, and of what would go" {
+  for _ in 1 2 3; do hal9-restart hal9-server >/dev/null; done
+  ids=$(hal9-rollback history -o json | jq -s -c '[.[] | select(.kind == "operation").id][0:2]')
+  run hal9-rollback prune --operations -n --keep 1 -o json
+  [ "$status" -eq 1 ]
+  [ "$(jq -c 'select(.kind == "pruned") | [.what, .would, .removed, .kept, .ids]' <<<"$output")" = "[\"operations\",true,2,1,$ids]" ]
+  run hal9-rollback prune --operations --keep 1 -o json
+  [ "$status" -eq 0 ]
+  [ "$(jq -c 'select(.kind == "pruned") | [.would, .removed, .kept, .ids, .bytes > 0]' <<<"$output")" = "[false,2,1,$ids,true]" ]
+  run hal9-rollback prune --operations --keep 1 -o json
+  [ "$(jq -c 'select(.kind == "pruned") | [.removed, .ids]' <<<"$output")" = '[0,[]]' ]
+}

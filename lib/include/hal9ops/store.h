@@ -236,12 +236,14 @@ struct hal9_prune_opts {
     int64_t before_ms; /* only what began before; < 0: whenever */
     bool dry_run;      /* only count; the state may be open for reading */
 };
+enum { HAL9_PRUNED_IDS = 1000 };
 struct hal9_pruned {
     size_t removed, kept; /* operations */
     size_t open;          /* of those kept: without an end */
     size_t needed;        /* of those kept: old enough, but an undo of another one needs them */
     size_t blobs;         /* large states that were removed */
     uint64_t bytes;       /* of the disk that are free again */
+    struct hal9_strv ids; /* of those removed: the oldest HAL9_PRUNED_IDS */
     struct hal9_strv damaged;
 };
 /* Frees and zeroes. */
