@@ -56,7 +56,7 @@ kill_at_moment() {
 seed_moments() {
   seed=${HAL9OPS_SEED:-$(date +%s)}
   RANDOM=$((seed % 32768))
-  moments=${HAL9OPS_KILLS:-100}
+  moments=${HAL9OPS_KILLS:-40}
   echo "# seed $seed, $moments moments" >&3
 }
 

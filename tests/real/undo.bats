@@ -87,7 +87,7 @@ incident() {
 }
 
 @test "prune: wrong words exit 2; -n only tells; what is old goes, an unfinished one stays, twice does nothing" {
-  for words in "" "--keep 1" "--operations" "--operations --keep x" "--operations --keep -1" "--operations --older soon" "--operations --keep 1 hal9-server"; do
+  for words in "" "--older 30d" "--operations" "--operations --keep x" "--operations --keep -1" "--operations --older soon" "--operations --keep 1 hal9-server"; do
     # shellcheck disable=SC2086 # words
     run hal9-rollback prune $words
     [ "$status" -eq 2 ] || fail "prune $words: exit $status: $output"
