@@ -41,7 +41,8 @@ results=$(mktemp)
 trap 'rm -f "$results"' EXIT
 export UBSAN_OPTIONS=print_stacktrace=1 TERM=${TERM:-dumb}
 pattern="^($(IFS='|'; echo "${labels[*]}"))\$"
-ctest --test-dir "$build" -L "$pattern" -j "$jobs" --output-on-failure --output-junit "$results" \
+# Most of a test's time is waiting: for a grace, a gate, a process. So twice as many as there are processors.
+ctest --test-dir "$build" -L "$pattern" -j $((2 * jobs)) --output-on-failure --output-junit "$results" \
   --test-output-size-passed 100000000 --test-output-size-failed 100000000 2>&1 ||
   echo "(ctest says: not all passed)"
 echo

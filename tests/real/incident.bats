@@ -26,10 +26,10 @@ setup() {
 
 @test "a second run of the pipe changes nothing" {
   start_fixture layer9-server --port "$port"
-  incident_pipe >/dev/null
+  incident_pipe --settle 100ms >/dev/null
   first=$(listener)
   [ "$(operations)" -eq 2 ]
-  run incident_pipe
+  run incident_pipe --settle 100ms
   [ "$status" -eq 0 ]
   [ "$(operations)" -eq 2 ]
   [ "$(listener)" = "$first" ]
@@ -37,7 +37,7 @@ setup() {
 
 @test "one pipe is one run, every stage has begun and ended, each later stage is one higher" {
   start_fixture layer9-server --port "$port"
-  incident_pipe >"$TEST_DIR/records"
+  incident_pipe --settle 100ms >"$TEST_DIR/records"
   [ "$(jq -s '[.[].run] | unique | length' "$TEST_DIR/records")" -eq 1 ]
   [ "$(jq -s -c '[.[] | select(.kind == "begin") | .stage] | sort' "$TEST_DIR/records")" = "[1,2,3,4]" ]
   [ "$(jq -s -c '[.[] | select(.kind == "end") | .stage] | sort' "$TEST_DIR/records")" = "[1,2,3,4]" ]
@@ -47,7 +47,7 @@ setup() {
 
 @test "a thief that ignores TERM is killed after the grace" {
   start_fixture layer9-server --port "$port" --ignore-term
-  run incident_pipe --grace 300ms
+  run incident_pipe --settle 100ms --grace 300ms
   [ "$status" -eq 0 ]
   is_gone "$fixture_pid"
 }
@@ -62,7 +62,7 @@ setup() {
 
 @test "a thief with forked workers goes with all of them" {
   start_fixture layer9-server --port "$port" --workers 3
-  run incident_pipe
+  run incident_pipe --settle 100ms
   [ "$status" -eq 0 ]
   is_gone "$fixture_pid"
   [ "$(hal9-portfix --list --all -o json "$port" | jq -s '[.[] | select(.kind == "holder" and .name == "layer9-server")] | length')" -eq 0 ]
@@ -70,13 +70,13 @@ setup() {
 
 @test "workers left behind by their master hold the port and are found" {
   start_fixture layer9-server --port "$port" --workers 2 --orphan-workers
-  run incident_pipe
+  run incident_pipe --settle 100ms
   [ "$status" -eq 0 ]
   [[ $(listener) != "$fixture_pid" ]]
 }
 
 @test "the right program answering for the wrong service is not healthy, and nobody is stopped for it" {
-  ARGS='--claim, other' write_site
+  GATE=3s ARGS='--claim, other' write_site
   run hal9-restart hal9-server -o text
   [ "$status" -eq 1 ]
   run hal9-health -o text
@@ -86,7 +86,7 @@ setup() {
 
 @test "a slow start is waited for" {
   ARGS='--slow-start, "1500"' write_site
-  run incident_pipe
+  run incident_pipe --settle 100ms
   [ "$status" -eq 0 ]
 }
 
@@ -95,7 +95,7 @@ setup() {
   run hal9-restart hal9-server -o text
   [ "$status" -eq 1 ]
   [[ $output == *"cannot open database"* ]]
-  run incident_pipe
+  run incident_pipe --settle 100ms
   [ "$status" -eq 1 ]
   [ -z "$(listener)" ]
 }
@@ -106,10 +106,10 @@ setup() {
   [ "$status" -eq 1 ]
   [[ $output == *"hold-port"* && $output == *"$fixture_pid"* && $output == *"--force=holder"* ]]
   is_alive "$fixture_pid"
-  run incident_pipe
+  run incident_pipe --settle 100ms
   [ "$status" -eq 1 ]
   is_alive "$fixture_pid"
-  run hal9-portfix "$port" --yes --force=holder
+  run hal9-portfix "$port" --yes --force=holder --settle 100ms
   [ "$status" -eq 0 ]
   is_gone "$fixture_pid"
 }
@@ -118,7 +118,7 @@ setup() {
   start_fixture layer9-server --port "$port"
   start_fixture tcp-client --port "$port"
   client=$fixture_pid
-  run incident_pipe
+  run incident_pipe --settle 100ms
   [ "$status" -eq 0 ]
   is_alive "$client"
 }
@@ -175,7 +175,7 @@ setup() {
 @test "every line of the pipe is passed on byte for byte" {
   start_fixture layer9-server --port "$port"
   hal9-health >"$TEST_DIR/in" || true
-  hal9-portfix - <"$TEST_DIR/in" >"$TEST_DIR/out"
+  hal9-portfix --settle 100ms - <"$TEST_DIR/in" >"$TEST_DIR/out"
   # Between this stage's begin and its own records stand the lines read.
   sed -n "2,$(($(wc -l <"$TEST_DIR/in") + 1))p" "$TEST_DIR/out" | cmp - "$TEST_DIR/in"
 }
@@ -187,7 +187,7 @@ setup() {
   thief=$fixture_server_pid
   tr '\0' '\n' <"/proc/$thief/environ" | sort >"$TEST_DIR/env.before"
   tr '\0' ' ' <"/proc/$thief/cmdline" >"$TEST_DIR/argv.before"
-  hal9-portfix hal9-server >/dev/null
+  hal9-portfix hal9-server --settle 100ms >/dev/null
   is_gone "$thief"
   id=$(hal9-rollback history -o json | jq -s -r '[.[] | select(.kind == "operation")][-1].id')
   run hal9-rollback undo "$id"
@@ -203,7 +203,7 @@ setup() {
   open_ready_fifo
   start_in_background "$TEST_DIR/thief.log" "$HAL9_FIXTURES/layer9-server" --port "$port" --ready-file "$ready_fifo"
   wait_ready
-  incident_pipe >"$TEST_DIR/records"
+  incident_pipe --settle 100ms >"$TEST_DIR/records"
   run_id=$(jq -s -r '.[0].run' "$TEST_DIR/records")
   run hal9-rollback undo "$run_id"
   [ "$status" -eq 0 ]
