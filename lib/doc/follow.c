@@ -80,10 +80,17 @@ static void hand_over(struct hal9_follow *f, struct hal9_upstream *ret) {
     hal9_tally_clear(&f->r.tally);
     f->r.tally = (struct hal9_tally){0};
     f->up.complete = !f->up.broken.code;
+    f->up.loose = f->r.loose;
     *ret = f->up;
     f->up = (struct hal9_upstream){.exit = -1};
-    f->r.begun = false;
+    f->r.begun = f->r.loose; /* one begin for all of those */
     f->any = true;
+}
+
+void hal9_follow_each(struct hal9_follow *f, void (*each)(void *data, const cJSON *record),
+                      void *data) {
+    f->r.each = each;
+    f->r.each_data = data;
 }
 
 /* One that a newer one has overtaken. */
@@ -102,7 +109,7 @@ static hal9_status read_round(struct hal9_follow *f, bool *ret_over, struct hal9
         size_t n = 0;
         hal9_reader_lines(r);
         hal9_reader_pass(r, r->line);
-        if (r->complete && !newer_waits(f))
+        if (r->complete && (r->each || !newer_waits(f)))
             return HAL9_OK;
         if (r->complete) {
             leave_out(f);
@@ -128,6 +135,7 @@ static void finish(struct hal9_follow *f, struct hal9_upstream *ret) {
     if (!f->any || r->begun)
         hal9_reader_begin(r, NULL);
     const bool told = f->up.broken.code;
+    r->loose = false;
     hand_over(f, ret);
     if (ret->broken.code && !told)
         hal9_stream_problem(r->s, &ret->broken);

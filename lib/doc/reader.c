@@ -123,16 +123,42 @@ static void sink_line(struct reader *r, const struct hal9_line *l) {
     r->s->o.sink(r->s->o.sink_data, tree, l->text, l->len, false);
 }
 
+static void show_line(struct reader *r, const struct hal9_line *l) {
+    if (!r->each || l->bad)
+        return;
+    _cleanup_json_ cJSON *tree = hal9_line_tree(l);
+    r->each(r->each_data, tree);
+}
+
+/* A round begins behind records that nothing was around: what this stage says of those ends here. */
+static void end_adrift(struct reader *r, const struct hal9_line *l) {
+    if (!r->adrift || l->bad || !hal9_line_kind(l, "begin"))
+        return;
+    const struct hal9_stage_result end = {.exit = 0};
+    hal9_reader_pass(r, r->line);
+    hal9_stream_end(r->s, &end);
+    r->begun = r->adrift = false;
+}
+
+static void look_complete(struct reader *r, const struct hal9_line *l) {
+    const bool whole = r->rounds && r->tally.n_begun == 0, ends = hal9_line_kind(l, "end");
+    r->complete = whole && (ends || r->each);
+    r->loose = r->complete && !ends;
+    r->adrift = r->loose || (r->adrift && !r->complete);
+}
+
 /* One whole line; end is where the next one begins. */
 static void take_line(struct reader *r, size_t len, size_t end) {
     struct hal9_line l;
     r->up->lines = ++r->total;
     hal9_line_read(&l, r->buf + r->line, len);
+    end_adrift(r, &l);
     hal9_reader_begin(r, &l);
     if (!l.bad)
         hal9_tally_line(&r->tally, r->up, &l);
-    r->complete = r->rounds && hal9_line_kind(&l, "end") && r->tally.n_begun == 0;
+    look_complete(r, &l);
     sink_line(r, &l);
+    show_line(r, &l);
     if (l.bad || l.told || !r->s->o.buffered_pass)
         hal9_reader_pass(r, end);
     if (l.bad)

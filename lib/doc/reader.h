@@ -26,6 +26,11 @@ struct reader {
     bool cancelled;  /* while writing */
     bool rounds;     /* it stops behind each complete round */
     bool complete;   /* every begin has met its end: it stopped there */
+    bool loose;      /* what is complete is a record that no begin and end is around */
+    bool adrift;     /* the stage's begin stands before such records, and has no end yet */
+    /* Shown each record (in order; borrowed); those that nothing is around are rounds of their own. NULL: they aren't. */
+    void (*each)(void *data, const cJSON *record);
+    void *each_data;
     unsigned told;
 };
 

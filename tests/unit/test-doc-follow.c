@@ -198,6 +198,76 @@ static void a_signal_ends_the_waiting(void **state) {
     hal9_stream_free(s);
 }
 
+static size_t shown;
+static void show(void *data, const cJSON *record) {
+    assert_ptr_equal(data, &shown);
+    assert_non_null(hal9_json_str(record, "kind"));
+    shown++;
+}
+
+static void each_record_is_shown_and_no_round_left_out(void **state) {
+    (void)state;
+    struct pipe_run r = {0};
+    start(&r);
+    shown = 0;
+    hal9_follow_each(r.f, show, &shown);
+    say(&r, ROUND_BEGIN("1") VERDICT ROUND_END("1") ROUND_BEGIN("2") ROUND_END("2"));
+    next(&r);
+    assert_int_equal(r.up.round, 1);
+    assert_int_equal(shown, 3);
+    assert_false(r.up.loose);
+    end(&r);
+    next(&r);
+    assert_int_equal(r.up.round, 2);
+    assert_int_equal(shown, 5);
+    end(&r);
+    close(r.in);
+    stop(&r);
+}
+
+static void what_nothing_is_around_is_a_round_of_its_own(void **state) {
+    (void)state;
+    struct pipe_run r = {0};
+    start(&r);
+    shown = 0;
+    hal9_follow_each(r.f, show, &shown);
+    say(&r, VERDICT VERDICT "rubbish\n" VERDICT);
+    for (int i = 0; i < 4; i++) {
+        next(&r);
+        assert_true(r.up.loose);
+        assert_int_equal(r.up.complete, i != 2);
+        assert_int_equal(shown, i < 2 ? i + 1 : i);
+    }
+    say(&r, ROUND_BEGIN("7") ROUND_END("7"));
+    next(&r);
+    assert_false(r.up.loose);
+    end(&r);
+    say(&r, VERDICT);
+    next(&r);
+    assert_true(r.up.loose);
+    close(r.in);
+    next(&r);
+    assert_true(r.over);
+    assert_true(r.up.complete);
+    assert_true(hal9_stream_begun(r.s));
+    end(&r);
+    hal9_stream_free(r.s);
+    r.s = NULL;
+    const size_t len = (size_t)lseek(r.out, 0, SEEK_END);
+    _cleanup_free_ char *bytes = hal9_alloc(len + 1);
+    assert_int_equal(pread(r.out, bytes, len, 0), (ssize_t)len);
+    /* one begin for those in a row, ended before the round's */
+    const char *order[] = {"\"begin\"", "rubbish", "\"end\"",   "\"begin\"", "\"round\":7",
+                           "\"end\"",   "\"end\"", "\"begin\"", "\"end\""};
+    const char *at = bytes;
+    for (size_t i = 0; i < HAL9_ARRAY_LEN(order); i++) {
+        at = strstr(at, order[i]);
+        assert_non_null(at);
+        at++;
+    }
+    stop(&r);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_round_is_handed_over),
@@ -207,6 +277,8 @@ int main(void) {
         cmocka_unit_test(a_round_without_its_end_holds_up_none_after_it),
         cmocka_unit_test(nothing_at_all_is_told),
         cmocka_unit_test(a_signal_ends_the_waiting),
+        cmocka_unit_test(each_record_is_shown_and_no_round_left_out),
+        cmocka_unit_test(what_nothing_is_around_is_a_round_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -296,6 +296,7 @@ struct hal9_upstream {
     size_t lines, bad_lines;
     bool rounds;      /* it is, or has, a watch: there were rounds */
     int64_t round;    /* which one it is (hal9_follow_next()); 0: none */
+    bool loose;       /* one record that no begin and end is around (hal9_follow_each()) */
     int64_t begin_ms; /* when it began; 0: unknown */
     /* the newest for each service and machine, in order of first appearance */
     struct hal9_verdict_in *verdicts;
@@ -313,6 +314,11 @@ struct hal9_follow;
 HAL9_API struct hal9_follow *hal9_follow_new(struct hal9_stream *s, int fd, int cancel_fd);
 /* NULL is allowed. */
 HAL9_API void hal9_follow_free(struct hal9_follow *f);
+/* For what looks at all that is measured: each record is shown (in order; borrowed) before its round is handed over, no round is left out for a newer
+ * one, and a record that no begin and end is around is a round of its own. All of those share one begin of this stage; its end is written before a
+ * round's begin, and by the caller when there are no more (hal9_stream_begun()). */
+HAL9_API void hal9_follow_each(struct hal9_follow *f, void (*each)(void *data, const cJSON *record),
+                               void *data);
 /* Reads on to the end of a round: every begin has met its end. Of several that are there already the newest counts; those before are passed on,
  * and this stage says of each that it was left out. The stage's own begin, with the round's number, goes before each; the caller writes its end before the
  * next call. *ret_over: there are no more, and *ret tells how it ended (nothing in it is to be acted on). HAL9_E_INTERRUPTED by cancel_fd. */
