@@ -112,8 +112,15 @@ static int by_name(const void *a, const void *b) {
     return strcmp(x->service, y->service);
 }
 
-hal9_status hal9_hold_list(struct hal9_state *s, struct hal9_hold **ret, size_t *ret_n,
-                           struct hal9_error *err) {
+static void free_holds(struct hal9_hold *v, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        hal9_hold_clear(&v[i]);
+    free(v);
+}
+
+/* Those that have expired, or those that have not, by name. lenient: what is damaged is left out. */
+static hal9_status list(struct hal9_state *s, bool expired, bool lenient, struct hal9_hold **ret,
+                        size_t *ret_n, struct hal9_error *err) {
     _cleanup_free_ char *folder = hal9_path_join(s->path, FOLDER);
     struct hal9_hold *all = NULL;
     size_t n = 0, cap = 0;
@@ -127,8 +134,10 @@ hal9_status hal9_hold_list(struct hal9_state *s, struct hal9_hold **ret, size_t 
         bool there = false;
         if (e->d_name[0] == '.' || !hal9_endswith(e->d_name, ".json"))
             continue;
-        st = read_hold(path, &h, &there, err);
-        if (there && h.until_ms > hal9_now_ms())
+        st = read_hold(path, &h, &there, lenient ? NULL : err);
+        if (lenient)
+            st = HAL9_OK;
+        if (there && (h.until_ms <= hal9_now_ms()) == expired)
             *HAL9_APPEND(all, n, cap) = h;
         else
             hal9_hold_clear(&h);
@@ -136,15 +145,43 @@ hal9_status hal9_hold_list(struct hal9_state *s, struct hal9_hold **ret, size_t 
     if (dir)
         closedir(dir);
     if (st != HAL9_OK) {
-        for (size_t i = 0; i < n; i++)
-            hal9_hold_clear(&all[i]);
-        free(all);
+        free_holds(all, n);
         return st;
     }
     if (n > 0)
         qsort(all, n, sizeof(*all), by_name);
     *ret = all;
     *ret_n = n;
+    return HAL9_OK;
+}
+
+hal9_status hal9_hold_list(struct hal9_state *s, struct hal9_hold **ret, size_t *ret_n,
+                           struct hal9_error *err) {
+    return list(s, false, false, ret, ret_n, err);
+}
+
+hal9_status hal9_hold_sweep(struct hal9_state *s, bool dry, struct hal9_hold **ret, size_t *ret_n,
+                            struct hal9_error *err) {
+    struct hal9_hold *all = NULL, *gone = NULL;
+    size_t n = 0, n_gone = 0, cap = 0;
+    hal9_status st = list(s, true, true, &all, &n, err);
+    for (size_t i = 0; st == HAL9_OK && i < n; i++) {
+        bool held = false, again = false;
+        /* Somebody may have put another one meanwhile. */
+        if (!dry && hal9_hold_get(s, all[i].service, NULL, &again, NULL) == HAL9_OK && !again)
+            st = hal9_hold_drop(s, all[i].service, &held, err);
+        if (st != HAL9_OK || again)
+            continue;
+        *HAL9_APPEND(gone, n_gone, cap) = all[i];
+        all[i] = (struct hal9_hold){0};
+    }
+    free_holds(all, n);
+    if (st != HAL9_OK) {
+        free_holds(gone, n_gone);
+        return st;
+    }
+    *ret = gone;
+    *ret_n = n_gone;
     return HAL9_OK;
 }
 

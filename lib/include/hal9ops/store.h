@@ -11,8 +11,8 @@
  *
  * Layout of the state directory: journal/ID.ndjson, open/ID (one empty file for each operation without an end), blobs/ab/SHA256,
  * snapshots/ID.json, packs/ (contents of captured trees, many in a file), treecache/ (what was read of which file),
- * services/NAME/ (process record, logs, restarts, proofs of health), holds/NAME.json, index (what the journals' first lines tell: a cache),
- * reserve/ (space kept ahead for a full disk), format (the layout's version); incidents/
+ * services/NAME/ (process record, logs, restarts, proofs of health), holds/NAME.json, watches/PLAN.json, index (what the journals' first lines
+ * tell: a cache), reserve/ (space kept ahead for a full disk), format (the layout's version); incidents/
  * and spool/ are of notify.h.
  */
 #ifndef HAL9OPS_STORE_H
@@ -138,6 +138,33 @@ HAL9_API void hal9_restarts_load(struct hal9_state *s, const char *service,
 HAL9_API hal9_status hal9_restarts_add(struct hal9_state *s, const char *service, int64_t keep_ms,
                                        size_t keep, int64_t streak, struct hal9_error *err);
 
+/* ---- what a watch has tried --------------------------------------------------------------------------- */
+
+/* A rollback that came by itself. */
+struct hal9_attempt {
+    int64_t begun_ms, ended_ms; /* ended 0: it was killed, or is under way */
+    char *trigger;              /* "error_rate" */
+    char *operation;            /* id; NULL: it did not get so far, or nothing was to do */
+    char *outcome;              /* done, nothing, failed, open; NULL while it lasts */
+};
+struct hal9_attempts {
+    struct hal9_attempt *v; /* oldest first */
+    size_t n, cap;
+    int64_t stopped_ms; /* since when nothing more is tried; 0: it is */
+};
+/* Frees and zeroes, each. */
+HAL9_API void hal9_attempt_clear(struct hal9_attempt *a);
+HAL9_API void hal9_attempts_clear(struct hal9_attempts *a);
+/* Reads watches/PLAN.json; s NULL, or none: empty. HAL9_E_CORRUPT when it is damaged: nobody knows then how often it was tried. */
+HAL9_API hal9_status hal9_attempts_load(struct hal9_state *s, const char *plan,
+                                        struct hal9_attempts *ret, struct hal9_error *err);
+/* Writes it, whole or not at all. Durable. */
+HAL9_API hal9_status hal9_attempts_save(struct hal9_state *s, const char *plan,
+                                        const struct hal9_attempts *a, struct hal9_error *err);
+/* Forgets them, whatever the file said; *ret_there: there was one. Durable. */
+HAL9_API hal9_status hal9_attempts_reset(struct hal9_state *s, const char *plan, bool *ret_there,
+                                         struct hal9_error *err);
+
 /* ---- holds -------------------------------------------------------------------------------------------- */
 
 /* Keeps every tool's hands off a service until it expires or is lifted. */
@@ -161,6 +188,9 @@ HAL9_API hal9_status hal9_hold_drop(struct hal9_state *s, const char *service, b
 /* Those that have not expired, by name; clear each and free the array. */
 HAL9_API hal9_status hal9_hold_list(struct hal9_state *s, struct hal9_hold **ret, size_t *ret_n,
                                     struct hal9_error *err);
+/* Removes the files of those that have expired (dry: only tells), and hands them over as hal9_hold_list() does. Damaged ones stay. */
+HAL9_API hal9_status hal9_hold_sweep(struct hal9_state *s, bool dry, struct hal9_hold **ret,
+                                     size_t *ret_n, struct hal9_error *err);
 /* "held by alice until 03:04 (57 min): the database is being moved". Fresh. */
 HAL9_API char *hal9_hold_words(const struct hal9_hold *h);
 /* HAL9_E_REFUSED in words when the service is held; HAL9_OK when it isn't. s may be NULL. */
