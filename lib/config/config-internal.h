@@ -7,6 +7,7 @@
 extern const struct hal9_schema hal9_service_schema;
 extern const struct hal9_schema hal9_rollback_schema;
 extern const struct hal9_schema hal9_metrics_schema;
+extern const struct hal9_schema hal9_trigger_schema;
 extern const struct hal9_schema hal9_config_root_schema;
 
 /* Names that point to nothing, cycles, two owners of a port, two parts on one path: all of them,

@@ -181,14 +181,34 @@ static const struct hal9_field fields[] = {
      .offset = AT(on_unknown_ms),
      .dflt = "5m",
      .doc = "how long a gate without data holds before it asks"},
+    {.key = "trigger",
+     .type = HAL9_T_PTR,
+     .offset = AT(trigger),
+     .sub = &hal9_trigger_schema,
+     .doc = "when hal9-rollback watch rolls back by itself"},
+    {.key = "keep",
+     .type = HAL9_T_INT,
+     .offset = AT(keep),
+     .min = 0,
+     .max = 1000000,
+     .doc =
+         "so many of its snapshots without a name stay when hal9-rollback tick comes by; 0: all"},
     {0},
 };
 
 static void finish(struct hal9_decoder *d, const struct hal9_node *n, void *object) {
     struct hal9_rollback_spec *r = object;
+    const struct hal9_node *trigger = hal9_node_get(n, "trigger");
+    const struct hal9_limit_spec *rate = r->trigger ? r->trigger->error_rate : NULL;
 
-    (void)d;
     r->node = n;
+    if (r->trigger && r->trigger->score && r->health.n == 0)
+        hal9_decoder_error(d, hal9_node_get(trigger, "score"),
+                           "score is that of the services in health, and the plan has none");
+    if (rate && rate->requests && !r->metrics)
+        hal9_decoder_error(d, hal9_node_get(hal9_node_get(trigger, "error_rate"), "requests"),
+                           "requests is asked of the Prometheus server of metrics, and the plan "
+                           "has none");
 }
 
 const struct hal9_schema hal9_rollback_schema = {

@@ -88,6 +88,23 @@ struct hal9_metrics_spec {
 };
 /* The checks that they stand for, as specs: an array, empty without metrics (m NULL). Fresh. */
 HAL9_API cJSON *hal9_metrics_checks(const struct hal9_metrics_spec *m);
+/* trigger.error_rate, p99, score: what it must not go beyond, and for how long */
+struct hal9_limit_spec {
+    double limit; /* a part of 1, seconds, a score */
+    double clear; /* back to this it is well again */
+    int64_t over_ms;
+    int64_t min;                /* error_rate: of fewer requests it tells nothing */
+    char *requests;             /* error_rate: PromQL of their number, or NULL */
+    int64_t limit_ms, clear_ms; /* p99 as written */
+};
+/* trigger: when the rollback is due by itself */
+struct hal9_trigger_spec {
+    struct hal9_limit_spec *error_rate, *p99, *score; /* NULL: none */
+    int64_t samples; /* so many in a row go beyond, or are well again */
+    int64_t gap_ms;  /* without a sample for longer nothing is known; 0: as long as `over` */
+    int64_t cooldown_ms, attempts, within_ms, every_ms;
+    char *to, *strategy;
+};
 struct hal9_rollback_spec {
     char *name;
     struct hal9_list parts; /* struct hal9_part_spec * */
@@ -97,6 +114,8 @@ struct hal9_rollback_spec {
     int64_t on_unknown_ms;
     struct hal9_metrics_spec *metrics; /* or NULL */
     int64_t verify_tries, verify_every_ms;
+    struct hal9_trigger_spec *trigger; /* or NULL */
+    int64_t keep;                      /* so many snapshots without a name stay; 0: all */
     const struct hal9_node *node;
 };
 
