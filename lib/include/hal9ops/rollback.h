@@ -65,6 +65,9 @@ struct hal9_rollback_prune {
 /* Deletes snapshots, then the contents that no snapshot and no operation names any more. */
 HAL9_API hal9_status hal9_rollback_prune(struct hal9_state *s, struct hal9_rollback_prune *p,
                                          struct hal9_error *err);
+/* Those that a plan's keep lets go, newest first: beyond so many of the newest, without a name, and not the newest that was taken when all was healthy. Appends. */
+HAL9_API hal9_status hal9_rollback_overdue(const struct hal9_config *c, struct hal9_state *s,
+                                           struct hal9_strv *ret, struct hal9_error *err);
 /* A service has passed its health gate: takes a snapshot (reason healthy) of each plan that has it in its health, in place of the newest of these where that has the same states; the newest
  * five of a plan are kept. Parts that can't be read are gaps. */
 HAL9_API hal9_status hal9_rollback_note_healthy(const struct hal9_config *c, struct hal9_state *s,
@@ -111,5 +114,84 @@ HAL9_API const cJSON *hal9_rollback_subject(const struct hal9_op *o);
 HAL9_API hal9_status hal9_rollback_stands(const struct hal9_config *config,
                                           struct hal9_state *state, const char *id,
                                           struct hal9_strv *ret, struct hal9_error *err);
+
+/* ---- watch ---------------------------------------------------------------------------------------- */
+
+/* What a trigger leads to: the rollback, or why there is none. */
+enum hal9_watch_action {
+    HAL9_WATCH_NONE,
+    HAL9_WATCH_FIRED,
+    HAL9_WATCH_HELD,     /* a service is held, or an operation on the plan is unfinished */
+    HAL9_WATCH_COOLDOWN, /* the last one was not long enough ago */
+    HAL9_WATCH_ATTEMPTS, /* it was tried as often as may be */
+};
+/* "fired", "held", "cooldown", "attempts"; NULL for none. Static. */
+HAL9_API const char *hal9_watch_action_name(enum hal9_watch_action a);
+
+struct hal9_watch_decision {
+    enum hal9_watch_action action;
+    const char *trigger; /* error_rate, p99, score; static */
+    const char *unit;    /* "" or "s"; static */
+    char *service;       /* of the series, or NULL */
+    double value, limit;
+    int64_t over_ms;  /* what the rule wants */
+    int64_t since_ms; /* beyond the limit since */
+    int64_t at_ms;    /* the sample's time */
+    int64_t until_ms; /* cooldown: its end */
+    char *reason;     /* words, fresh */
+};
+/* Frees and zeroes. */
+HAL9_API void hal9_watch_decision_clear(struct hal9_watch_decision *d);
+
+/*
+ * The triggers of one plan over what is measured. Samples are collected first, and count once what they came with is whole:
+ *
+ *     hal9_rollback_watch_record(w, record);            // of the pipe; or hal9_rollback_watch_ask(): of the plan's Prometheus server
+ *     while (hal9_rollback_watch_next(w, &attempts, &d)) ...   // each decision that is news
+ */
+struct hal9_rollback_watch;
+struct hal9_rollback_watch_opts {
+    const struct hal9_config *config;
+    const struct hal9_rollback_spec *plan; /* with a trigger */
+    struct hal9_state *state;              /* NULL-able */
+    const char *machine; /* what other machines say doesn't count; NULL: it does */
+    /* Records older than this don't count; the clock for cool-down and attempts is the host's. 0: all count, and the clock is that of the records. */
+    int64_t max_age_ms;
+};
+/* hal9_rollback_watch_free() frees it; the options' pointers must outlive it. HAL9_E_USAGE: the plan has no trigger. */
+HAL9_API hal9_status hal9_rollback_watch_new(const struct hal9_rollback_watch_opts *o,
+                                             struct hal9_rollback_watch **ret,
+                                             struct hal9_error *err);
+HAL9_API void hal9_rollback_watch_free(struct hal9_rollback_watch *w);
+/* Takes what a verdict, a check or a sample tells; all else is left. */
+HAL9_API void hal9_rollback_watch_record(struct hal9_rollback_watch *w, const cJSON *record);
+/* What was collected is not to count: its round was cut off. */
+HAL9_API void hal9_rollback_watch_drop(struct hal9_rollback_watch *w);
+/* Asks the plan's Prometheus server for all that the triggers want of it: samples, collected and told, one record's members each (metric, value, unit,
+ * count; value missing: no data, with reason). HAL9_E_INTERRUPTED by cancel_fd. */
+HAL9_API hal9_status hal9_rollback_watch_ask(struct hal9_rollback_watch *w, int cancel_fd,
+                                             void (*told)(void *data, cJSON *members), void *data,
+                                             struct hal9_error *err);
+/* Whether all triggers have a source without a pipe: HAL9_E_USAGE with what is missing. */
+HAL9_API hal9_status hal9_rollback_watch_sources(const struct hal9_rollback_spec *plan,
+                                                 struct hal9_error *err);
+/* Goes on through what was collected up to the next decision that is news; false: there is none. An action other than the last one on the same trigger is
+ * news. *a is not written. */
+HAL9_API bool hal9_rollback_watch_next(struct hal9_rollback_watch *w, struct hal9_attempts *a,
+                                       struct hal9_watch_decision *ret);
+/* A rollback has ended at that time: what was measured before is of no interest any more. */
+HAL9_API void hal9_rollback_watch_acted(struct hal9_rollback_watch *w, int64_t time_ms);
+/* Some series is beyond its limit, for as long as the rule wants. */
+HAL9_API bool hal9_rollback_watch_stands(const struct hal9_rollback_watch *w);
+/* All that was measured is well, in as many samples as it takes; what was never measured is not. */
+HAL9_API bool hal9_rollback_watch_well(const struct hal9_rollback_watch *w);
+/* Whether there is a snapshot to go to, all of whose parts the configuration has. */
+HAL9_API hal9_status hal9_rollback_watch_target(const struct hal9_rollback_watch *w,
+                                                struct hal9_error *err);
+/* The open operation that brings this plan to a snapshot; *ret_id NULL: none. Fresh. */
+HAL9_API hal9_status hal9_rollback_unfinished(struct hal9_state *s, const char *plan, char **ret_id,
+                                              bool *ret_running, struct hal9_error *err);
+/* The newest operation on this plan that began at that time or later, or NULL; fresh. */
+HAL9_API char *hal9_rollback_since(struct hal9_state *s, const char *plan, int64_t time_ms);
 
 #endif
