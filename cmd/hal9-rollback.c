@@ -17,7 +17,7 @@ static const struct poptOption options[] = {
     {"token", 0, POPT_ARG_STRING, &rollback_options.token, 0,
      "flags: its token, file:PATH or env:NAME", "REF"},
     {"every", 0, POPT_ARG_STRING, &rollback_options.every, 0,
-     "to: time between two stops; flags watch: how often a server is asked (10s)", "TIME"},
+     "to: time between two stops; watch, flags watch: how often a server is asked", "TIME"},
     {"plan", 0, POPT_ARG_STRING, &rollback_options.plan, 0, "snapshot, to: this plan of hal9.yaml",
      "PLAN"},
     {"strategy", 0, POPT_ARG_STRING, &rollback_options.strategy, 0,
@@ -28,6 +28,10 @@ static const struct poptOption options[] = {
      "snapshot: this file or folder; several times", "PATH"},
     {"best-effort", 0, POPT_ARG_NONE, &rollback_options.best_effort, 0,
      "what can't be read is left out, and told", NULL},
+    {"rounds", 0, POPT_ARG_STRING, &rollback_options.rounds, 0,
+     "watch: so many times, where it looks itself", "N"},
+    {"reset", 0, POPT_ARG_NONE, &rollback_options.reset, 0,
+     "watch: forget cool-down and attempts, and end", NULL},
     POPT_TABLEEND,
 };
 static const struct cli_subcommand subcommands[] = {
@@ -50,6 +54,9 @@ static const struct cli_subcommand subcommands[] = {
      false},
     {"import", "FILE", "take in a snapshot that was exported elsewhere", rollback_import, true},
     {"flags", "list|get|set|watch ...", "feature flags of any store", rollback_flags, false},
+    {"watch", "[-]", "roll back by itself when a trigger of the plan fires", rollback_watch, true},
+    {"tick", "", "for cron: what has expired, what is due, what waits to be told", rollback_tick,
+     true},
     {NULL, NULL, NULL, NULL, false},
 };
 static const struct cli_example examples[] = {
@@ -101,6 +108,8 @@ static int run(void) {
             "which command? such as status, history, show or undo; see hal9-rollback --help");
     if (!sub || cli_load_config() != CLI_HOLDS)
         return CLI_USAGE;
+    if (sub->run == rollback_watch || sub->run == rollback_tick)
+        return sub->run();
     const bool changes = sub->changes && !cli.dry_run;
 
     code = cli_open_state(changes ? HAL9_STATE_WRITE : HAL9_STATE_READ);

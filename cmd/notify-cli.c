@@ -273,6 +273,29 @@ void cli_notify_flush(void) {
     close_mail(&m);
 }
 
+bool cli_notify_due(void (*first)(void)) {
+    _cleanup_error_ struct hal9_error err = {0};
+    struct hal9_notifications all = {0};
+    struct mail m;
+    bool due = false;
+
+    if (nobody())
+        return false;
+    open_mail(&m, RECORDS, HAL9_STATE_WRITE);
+    if (hal9_notify_pending(&m.n, &all, &err) != HAL9_OK)
+        cli_warn("notifications: %s", err.message);
+    for (size_t i = 0; i < all.n; i++)
+        due = due || (all.v[i].state == HAL9_NOTIFY_QUEUED && all.v[i].configured &&
+                      all.v[i].next_ms <= hal9_now_ms());
+    if (due)
+        first();
+    if (due)
+        flush(&m);
+    close_mail(&m);
+    hal9_notifications_clear(&all);
+    return m.failed > 0;
+}
+
 /* ---- hal9-health notifications */
 
 static int list(struct mail *m) {

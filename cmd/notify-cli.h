@@ -14,6 +14,8 @@ void cli_notify_facts(const struct hal9_notify_facts *f);
 void cli_notify_operation(const cJSON *record);
 /* Sends what is due, once this run has acted; troubles are told on stderr alone: the stage has ended. */
 void cli_notify_flush(void);
+/* Sends what is due, whoever has spooled it; first is called before anything is told, if anything is due. Whether something was given up. */
+bool cli_notify_due(void (*first)(void));
 /* hal9-health notifications: what waits and what was given up; send: sends what is due, again: what was given up as well. Returns the exit code. */
 int cli_notifications(bool send, bool again);
 /* Words for a notification record. */

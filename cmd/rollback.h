@@ -47,6 +47,10 @@ void rollback_stands(const char *id);
 /* rollback-flags.c: it opens what it needs itself. */
 int rollback_flags(void);
 
+/* rollback-watch.c, rollback-tick.c: they open what they need, and tell where they begin and end, themselves. */
+int rollback_watch(void);
+int rollback_tick(void);
+
 /* Their options. */
 struct rollback_options {
     int last; /* --last */
@@ -63,6 +67,9 @@ struct rollback_options {
     char *strategy;
     char *parts;  /* a list with commas */
     char **files; /* --file, NULL-terminated; NULL: none */
+    /* of watch */
+    char *rounds;
+    int reset; /* forget what was tried */
 };
 extern struct rollback_options rollback_options;
 
