@@ -135,6 +135,7 @@ CASES
   host:
     checks: [{disk: /, free: 1}, {memory: {available: 1}}, {load: {below: 10000}}, {open-files: {below: 100%}}, {pressure: {some: 100%}}, {file: /etc/passwd}, {process: hal9-no-such}, {tcp: "127.0.0.1:1"}, {command: ["false"]}, {owner: $port}]
 notify: [{command: ["cat"], on: [failing, recovered, degraded, unknown, operation]}]
+rollback: {migration: {parts: [{files: $TEST_DIR}], health: [host], trigger: {error_rate: {above: 5%}, score: {below: 0.5}}}}
 YAML
   start_fixture layer9-server --port "$port"
   run_all() { # COMMAND…: its records, whatever its exit
@@ -154,6 +155,8 @@ YAML
   run_all hal9-rollback undo "$id"
   run_all hal9-health watch --every 200ms --rounds 2
   run_all hal9-health notifications
+  run_all hal9-rollback watch - -n <"$HAL9_SRC/tests/fixtures/watch-rounds.ndjson"
+  run_all hal9-rollback tick
   run_all hal9-health nobody
   run_all hal9-restart nobody
   run_all hal9-health --dry-rum
