@@ -18,8 +18,9 @@ static const struct poptOption options[] = {
      "flags: its token, file:PATH or env:NAME", "REF"},
     {"every", 0, POPT_ARG_STRING, &rollback_options.every, 0,
      "to: time between two stops; watch, flags watch: how often a server is asked", "TIME"},
-    {"plan", 0, POPT_ARG_STRING, &rollback_options.plan, 0, "snapshot, to: this plan of hal9.yaml",
-     "PLAN"},
+    {"plan", 0, POPT_ARG_STRING, &rollback_options.plan, 0,
+     "snapshot, to, forward: this plan of hal9.yaml", "PLAN"},
+    {"to", 0, POPT_ARG_STRING, &rollback_options.until, 0, "forward: stop at this phase", "PHASE"},
     {"strategy", 0, POPT_ARG_STRING, &rollback_options.strategy, 0,
      "to: immediate, gradual or partial", "HOW"},
     {"parts", 0, POPT_ARG_STRING, &rollback_options.parts, 0,
@@ -47,6 +48,8 @@ static const struct cli_subcommand subcommands[] = {
     {"diff", "SNAPSHOT [SNAPSHOT]", "what differs from the first to the second, or to now",
      rollback_diff, false},
     {"to", "SNAPSHOT|last-healthy", "bring all that differs back to a snapshot", rollback_to, true},
+    {"forward", "[PLAN]", "walk a migration up in its phases; back by itself where a gate fails",
+     rollback_forward, true},
     {"prune", "[SNAPSHOT]...",
      "remove what is old: snapshots, or --operations; by --keep N or --older AGE", rollback_prune,
      true},
@@ -94,7 +97,8 @@ static const struct cli_subcommand *find_subcommand(const char *word) {
 /* Files and flags can be looked at where there is no history that can be read. */
 static bool goes_without(const struct cli_subcommand *sub) {
     return sub->run == rollback_snapshot || sub->run == rollback_list ||
-           sub->run == rollback_diff || sub->run == rollback_flags || sub->run == rollback_to;
+           sub->run == rollback_diff || sub->run == rollback_flags || sub->run == rollback_to ||
+           sub->run == rollback_forward;
 }
 
 static int run(void) {

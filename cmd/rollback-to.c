@@ -115,7 +115,8 @@ int rollback_held(const struct hal9_op_result *r, const struct hal9_error *err) 
     if (!r->resumable)
         return code;
     if (code < CLI_SIGNAL)
-        cli_headline("ROLLBACK STANDS STILL");
+        cli_headline(rollback_is_forward(r->id) ? "MIGRATION STANDS STILL"
+                                                : "ROLLBACK STANDS STILL");
     rollback_stands(r->id);
     cli_next("hal9-rollback resume %s", id);
     if (err->code == HAL9_E_DRIFT)

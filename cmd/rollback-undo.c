@@ -33,9 +33,13 @@ static int outcome(const char *verb, const char *id, const struct hal9_op_result
     if (cli.dry_run)
         return r->nothing ? CLI_HOLDS : CLI_NOT;
     if (r->nothing) {
+        if (r->why)
+            cli_say("%s\n", r->why);
         cli_say("nothing to %s in %s\n", verb, cli_short(id));
         return CLI_HOLDS;
     }
+    if (r->state == HAL9_OP_FAILED && rollback_is_forward(r->id))
+        return rollback_forward_ended(r->id);
     if (r->state == HAL9_OP_FAILED && is_rollback(r->id))
         return rollback_failed(r);
     if (r->state == HAL9_OP_FAILED) {
@@ -72,7 +76,10 @@ static int resume_or_abort(const char *verb) {
     s = strcmp(verb, "resume") == 0 ? hal9_op_resume(&env, id, &r, &err)
                                     : hal9_op_abort(&env, id, &r, &err);
     code = outcome(verb, id, &r, s, &err);
-    if (s == HAL9_OK && !r.nothing && !cli.dry_run && r.state != HAL9_OP_FAILED) {
+    if (s == HAL9_OK && !r.nothing && !cli.dry_run && r.state == HAL9_OP_DONE &&
+        strcmp(verb, "resume") == 0 && rollback_is_forward(id)) {
+        code = rollback_forward_ended(id);
+    } else if (s == HAL9_OK && !r.nothing && !cli.dry_run && r.state != HAL9_OP_FAILED) {
         if (r.state == HAL9_OP_ABORTED)
             rollback_stands(id);
         cli_say("operation %s is %s\n", cli_short(id), hal9_op_state_name(r.state));

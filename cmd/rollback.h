@@ -44,6 +44,13 @@ int rollback_failed(const struct hal9_op_result *r);
 /* Where the parts of a rollback stand, a line each; nothing for other operations. */
 void rollback_stands(const char *id);
 
+/* rollback-forward.c: */
+int rollback_forward(void);
+/* How a forward that has come to an end is told; the exit code, or -1: the operation is none. */
+int rollback_forward_ended(const char *id);
+/* Whether it is one, for words. */
+bool rollback_is_forward(const char *id);
+
 /* rollback-flags.c: it opens what it needs itself. */
 int rollback_flags(void);
 
@@ -64,6 +71,7 @@ struct rollback_options {
     /* of snapshot and to */
     int best_effort;
     char *plan;
+    char *until; /* --to: the phase that forward stops at */
     char *strategy;
     char *parts;  /* a list with commas */
     char **files; /* --file, NULL-terminated; NULL: none */

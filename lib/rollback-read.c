@@ -124,16 +124,19 @@ static hal9_status read_parts(struct rb_to *to, struct hal9_error *err) {
     return st;
 }
 
+hal9_status rb_to_take(struct rb_to *to, struct hal9_error *err) {
+    to->name = hal9_strdup(hal9_json_str(to->snapshot, "name"));
+    hal9_status st = find_plan(to, err);
+
+    return st == HAL9_OK ? read_parts(to, err) : st;
+}
+
 hal9_status rb_to_open(struct rb_to *to, struct hal9_error *err) {
     hal9_status st = find(to, err);
 
     if (st == HAL9_OK)
         st = hal9_snapshot_get(to->job->state, to->id, &to->snapshot, err);
-    if (st == HAL9_OK) {
-        to->name = hal9_strdup(hal9_json_str(to->snapshot, "name"));
-        st = find_plan(to, err);
-    }
-    return st == HAL9_OK ? read_parts(to, err) : st;
+    return st == HAL9_OK ? rb_to_take(to, err) : st;
 }
 
 /* ---- as it is now ---- */

@@ -53,6 +53,8 @@ bool rb_forced(const struct rb_to *to, const char *guard);
 /* ---- rollback-read.c: all parts are read before anything is touched */
 /* The snapshot that is meant, its plan and its parts. */
 hal9_status rb_to_open(struct rb_to *to, struct hal9_error *err);
+/* The same of one whose document and id are there already. */
+hal9_status rb_to_take(struct rb_to *to, struct hal9_error *err);
 /* Reads each chosen part, and whether it differs. HAL9_E_UNKNOWN: some can't be read. */
 hal9_status rb_to_read(struct rb_to *to, struct hal9_error *err);
 /* The same, and what can't be read only says so. */

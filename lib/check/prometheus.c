@@ -1,5 +1,5 @@
 /*
- * The prometheus check: a query's value must be below a limit. No data is neither pass nor fail: an empty answer, NaN, a server that is not there or
+ * The prometheus check: a query's value must be below a limit, or at least another. No data is neither pass nor fail: an empty answer, NaN, a server that is not there or
  * doesn't know the query are unknown.
  */
 #include <ctype.h>
@@ -19,7 +19,8 @@ struct limit {
 };
 struct params {
     char *url, *query, *token;
-    struct limit below;
+    struct limit below, at_least; /* one of them */
+    bool least;                   /* at_least */
 };
 #define AT(member) offsetof(struct params, member)
 
@@ -54,10 +55,13 @@ static void clear_limit(void *field) {
 }
 
 static void finish(struct hal9_decoder *d, const struct hal9_node *n, void *object) {
-    const struct params *p = object;
+    struct params *p = object;
     _cleanup_error_ struct hal9_error err = {0};
     _cleanup_(hal9_url_clear) struct hal9_url u = {0};
     const struct hal9_node *url = hal9_node_get(n, "prometheus");
+    p->least = hal9_node_get(n, "at_least") != NULL;
+    if (p->least == (hal9_node_get(n, "below") != NULL))
+        hal9_decoder_error(d, n, "prometheus wants exactly one of below and at_least");
     if (!p->url || !url)
         return;
     if (hal9_url_parse(p->url, &u, &err) != HAL9_OK)
@@ -82,11 +86,17 @@ static const struct hal9_field fields[] = {
     {.key = "below",
      .type = HAL9_T_CUSTOM,
      .offset = AT(below),
-     .flags = HAL9_F_REQUIRED,
      .decode = decode_limit,
      .clear = clear_limit,
      .form = limit_form,
      .doc = "what its value must be below: a number, 5% of one, 100ms of a second"},
+    {.key = "at_least",
+     .type = HAL9_T_CUSTOM,
+     .offset = AT(at_least),
+     .decode = decode_limit,
+     .clear = clear_limit,
+     .form = limit_form,
+     .doc = "in place of below: what it must not be less than"},
     {.key = "token",
      .type = HAL9_T_SECRET,
      .offset = AT(token),
@@ -127,12 +137,13 @@ static double sample_value(const cJSON *sample) {
 struct worst {
     double value;
     size_t n, none; /* series, and those without a number */
+    bool least;     /* the least is the worst */
 };
 
 static void take_sample(struct worst *w, const cJSON *sample) {
     const double value = sample_value(sample);
     w->none += isnan(value) ? 1 : 0;
-    if (w->n++ == 0 || isnan(w->value) || value > w->value)
+    if (w->n++ == 0 || isnan(w->value) || (w->least ? value < w->value : value > w->value))
         w->value = value;
 }
 
@@ -157,27 +168,29 @@ static bool read_answer(const cJSON *answer, struct worst *ret) {
 
 static void judge(struct hal9_check_run *r, const struct worst *w) {
     const struct params *p = r->check->params;
-    _cleanup_free_ char *limit = value_text(&p->below, p->below.value);
+    const struct limit *l = p->least ? &p->at_least : &p->below;
+    const char *word = p->least ? "at least" : "below";
+    _cleanup_free_ char *limit = value_text(l, l->value);
     if (w->n == 0) {
         hal9_check_done(r, HAL9_CHECK_UNKNOWN, NULL, "no data: the query has no result");
         return;
     }
-    _cleanup_free_ char *is = value_text(&p->below, w->value);
+    _cleanup_free_ char *is = value_text(l, w->value);
     if (!isnan(w->value))
-        hal9_check_value(r, p->below.unit == SECONDS ? "s" : "", "%.9g", w->value);
-    if (w->value >= p->below.value)
-        hal9_check_done(r, HAL9_CHECK_FAIL, HAL9_CAUSE_FAILED, "%s, not below %s", is, limit);
+        hal9_check_value(r, l->unit == SECONDS ? "s" : "", "%.9g", w->value);
+    if (p->least ? w->value < l->value : w->value >= l->value)
+        hal9_check_done(r, HAL9_CHECK_FAIL, HAL9_CAUSE_FAILED, "%s, not %s %s", is, word, limit);
     else if (w->none > 0)
         hal9_check_done(r, HAL9_CHECK_UNKNOWN, NULL, "no data: %zu of %zu values are NaN", w->none,
                         w->n);
     else
-        hal9_check_done(r, HAL9_CHECK_PASS, NULL, "%s, below %s", is, limit);
+        hal9_check_done(r, HAL9_CHECK_PASS, NULL, "%s, %s %s", is, word, limit);
 }
 
 static void on_done(void *data, const struct hal9_http_response *a, const struct hal9_error *e) {
     struct hal9_check_run *r = data;
     _cleanup_json_ cJSON *answer = NULL;
-    struct worst w = {0};
+    struct worst w = {.least = ((const struct params *)r->check->params)->least};
     r->own = NULL;
     hal9_json_add_str(hal9_check_evidence(r), "peer", a->peer);
     if (e->code != HAL9_OK) {
@@ -269,7 +282,7 @@ static void on_timeout(struct hal9_check_run *r) {
 
 const struct hal9_check_driver hal9_check_prometheus_driver = {
     .key = "prometheus",
-    .doc = "a metric that must be below a limit; no data is unknown",
+    .doc = "a metric that must be below a limit, or at least another; no data is unknown",
     .schema = &schema,
     .name = default_name,
     .start = start,

@@ -8,6 +8,10 @@ extern const struct hal9_schema hal9_service_schema;
 extern const struct hal9_schema hal9_rollback_schema;
 extern const struct hal9_schema hal9_metrics_schema;
 extern const struct hal9_schema hal9_trigger_schema;
+extern const struct hal9_schema hal9_forward_schema;
+/* What only the whole plan can tell of its forward. */
+void hal9_forward_finish(struct hal9_decoder *d, const struct hal9_node *plan,
+                         const struct hal9_rollback_spec *r);
 extern const struct hal9_schema hal9_config_root_schema;
 
 /* Names that point to nothing, cycles, two owners of a port, two parts on one path: all of them,

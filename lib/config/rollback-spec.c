@@ -171,6 +171,11 @@ static const struct hal9_field fields[] = {
      .offset = AT(metrics),
      .sub = &hal9_metrics_schema,
      .doc = "figures that must be good after each stop"},
+    {.key = "forward",
+     .type = HAL9_T_PTR,
+     .offset = AT(forward),
+     .sub = &hal9_forward_schema,
+     .doc = "how it is migrated, in phases"},
     {.key = "verify",
      .type = HAL9_T_MAP,
      .offset = 0,
@@ -209,6 +214,8 @@ static void finish(struct hal9_decoder *d, const struct hal9_node *n, void *obje
         hal9_decoder_error(d, hal9_node_get(hal9_node_get(trigger, "error_rate"), "requests"),
                            "requests is asked of the Prometheus server of metrics, and the plan "
                            "has none");
+    if (r->forward)
+        hal9_forward_finish(d, n, r);
 }
 
 const struct hal9_schema hal9_rollback_schema = {

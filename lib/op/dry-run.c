@@ -40,6 +40,10 @@ static void rehearse(struct operation *op) {
         _cleanup_strv_ struct hal9_strv mine = {0};
         if (op_step_ended(s))
             continue;
+        if (s->when_failed != OP_NONE && op->steps[s->when_failed].unless_failed != OP_NONE) {
+            s->why = hal9_strdup("only on the way back, if a step before it fails");
+            continue;
+        }
         if (s->when_failed != OP_NONE) {
             s->why = s->plan->or_failed
                          ? hal9_strf("only if step '%s' or '%s' fails", s->plan->or_failed,

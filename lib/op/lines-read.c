@@ -153,6 +153,13 @@ static struct hal9_op_step *find(const struct hal9_op *o, const char *name, size
     return NULL;
 }
 
+bool op_taken_back(const struct hal9_op *o) {
+    const char *name = hal9_json_str(o->plan, "taken_back");
+    size_t near = 0;
+    const struct hal9_op_step *s = name && o->n_steps > 0 ? find(o, name, &near) : NULL;
+    return s && s->state == HAL9_STEP_DONE;
+}
+
 hal9_status op_read_lines(const cJSON *lines, const char *id, struct hal9_op *o,
                           struct hal9_error *err) {
     const cJSON *line;
@@ -178,5 +185,6 @@ hal9_status op_read_lines(const cJSON *lines, const char *id, struct hal9_op *o,
                                   name);
         read_step(o, s, type, line);
     }
+    o->changed = o->changed && !op_taken_back(o);
     return HAL9_OK;
 }

@@ -84,6 +84,9 @@ bool op_passive(const struct op_step *s);
 bool op_left_out(const struct op_step *s);
 bool op_forced(const struct hal9_op_env *env, const char *guard);
 
+/* Whether it has taken back itself what it did. */
+bool op_taken_back(const struct hal9_op *o);
+
 /* ---- plan-check.c, plan-json.c */
 hal9_status op_plan_link(struct operation *op, struct hal9_error *err);
 struct op_step *op_step_named(const struct operation *op, const char *name);

@@ -82,6 +82,7 @@ hal9_status op_plan_line(const struct operation *op, cJSON **ret, struct hal9_er
     if (op->plan.subject)
         cJSON_AddItemToObject(line, "subject", cJSON_Duplicate(op->plan.subject, true));
     cJSON_AddItemToObject(line, "undoes", hal9_json_strv(&op->plan.undoes));
+    hal9_json_add_str(line, "taken_back", op->plan.taken_back);
     cJSON_AddItemToObject(line, "resources", hal9_json_strv(&op->resources));
     cJSON *steps = cJSON_AddArrayToObject(line, "steps");
     for (size_t i = 0; i < op->plan.n; i++) {
@@ -117,6 +118,7 @@ void op_plan_parse(const cJSON *line, struct hal9_plan *ret) {
     ret->service = hal9_strdup(hal9_json_str(line, "service"));
     ret->subject = subject ? cJSON_Duplicate(subject, true) : NULL;
     hal9_json_get_strv(cJSON_GetObjectItemCaseSensitive(line, "undoes"), &ret->undoes);
+    ret->taken_back = hal9_strdup(hal9_json_str(line, "taken_back"));
     cJSON_ArrayForEach(step, cJSON_GetObjectItemCaseSensitive(line, "steps")) {
         parse_step(step, ret);
     }

@@ -50,6 +50,7 @@ void hal9_plan_clear(struct hal9_plan *p) {
     free(p->steps);
     free(p->title);
     free(p->service);
+    free(p->taken_back);
     cJSON_Delete(p->subject);
     hal9_strv_free(&p->undoes);
     memset(p, 0, sizeof(*p));

@@ -49,13 +49,19 @@ static enum verdict for_success(const struct operation *op, const struct op_step
     return has_failed(of) || op_left_out(of) ? NEEDLESS : READY;
 }
 
+/* It failed, or the way that it is on was left because something failed before it. */
+static bool is_lost(const struct op_step *s) {
+    return has_failed(s) ||
+           (op_left_out(s) && s->unless_failed != OP_NONE && s->when_failed == OP_NONE);
+}
+
 /* A step that runs on a failure: needless when what it is for went well, or was never begun. */
 static enum verdict for_failure(const struct operation *op, const struct op_step *s) {
     const struct op_step *of = &op->steps[s->when_failed];
     const struct op_step * or = s->or_failed == OP_NONE ? of : &op->steps[s->or_failed];
     if (!op_step_ended(of) || !op_step_ended(or))
         return WAIT;
-    return has_failed(of) || has_failed(or) ? READY : NEEDLESS;
+    return is_lost(of) || is_lost(or) ? READY : NEEDLESS;
 }
 
 /* What s is there for may have failed, or not have run because of the other's failure. */

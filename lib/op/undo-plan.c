@@ -190,6 +190,10 @@ hal9_status op_undo_plan(void *data, struct hal9_plan *ret, struct hal9_strv *re
         say_why(u, hal9_strf("operation %s is already undone by %s", o.id, o.undone_by));
         return HAL9_OK;
     }
+    if (op_taken_back(&o)) {
+        say_why(u, hal9_strf("operation %s took back itself what it did", o.id));
+        return HAL9_OK;
+    }
     st = op_nothing_later(u->env->state, &o, u->but_run, err);
     if (st != HAL9_OK)
         return st;

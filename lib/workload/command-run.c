@@ -154,6 +154,8 @@ static hal9_status invert(struct hal9_step_ctx *c, const cJSON *before, const cJ
                           struct hal9_error *err) {
     const cJSON *args = hal9_step_args(c), *m;
     (void)before, (void)after;
+    if (hal9_json_bool(args, "one_way", false))
+        return HAL9_OK;
     if (!cJSON_GetObjectItemCaseSensitive(args, "revert"))
         return hal9_error_set(err, HAL9_E_UNSUPPORTED,
                               "%s can't be taken back: it has no revert command", name_of(args));

@@ -105,6 +105,21 @@ struct hal9_trigger_spec {
     int64_t cooldown_ms, attempts, within_ms, every_ms;
     char *to, *strategy;
 };
+/* A phase of a migration's way forward. */
+struct hal9_phase_spec {
+    char *name;
+    int64_t share;  /* percent of the traffic that goes to the new servers */
+    int64_t for_ms; /* told, or the way's every */
+    bool has_for;
+    struct hal9_strv run, revert; /* commands; empty: none */
+    cJSON *set;                   /* {FLAG: WORD}, or NULL */
+    char *release;                /* what the plan's release points to from then on, or NULL */
+    struct hal9_list validate;    /* struct hal9_check * */
+};
+struct hal9_forward_spec {
+    int64_t every_ms;
+    struct hal9_list phases; /* struct hal9_phase_spec *, with shares that don't fall */
+};
 struct hal9_rollback_spec {
     char *name;
     struct hal9_list parts; /* struct hal9_part_spec * */
@@ -113,6 +128,7 @@ struct hal9_rollback_spec {
     int64_t every_ms;
     int64_t on_unknown_ms;
     struct hal9_metrics_spec *metrics; /* or NULL */
+    struct hal9_forward_spec *forward; /* or NULL */
     int64_t verify_tries, verify_every_ms;
     struct hal9_trigger_spec *trigger; /* or NULL */
     int64_t keep;                      /* so many snapshots without a name stay; 0: all */

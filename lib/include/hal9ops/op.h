@@ -130,8 +130,9 @@ struct hal9_step {
     char *title;
     struct hal9_strv after;
     enum hal9_on_fail on_fail;
-    char *when_failed; /* runs only when that step has failed (a revert); NULL: always */
-    char *or_failed;   /* or that one; NULL */
+    /* runs only when that step has failed (a revert), or was left out as its unless_failed says (the way back of a way); NULL: always */
+    char *when_failed;
+    char *or_failed; /* or that one; NULL */
     /* left out when that step has failed, or was itself left out (the further stops of a way that a gate has barred); what comes after s goes on. NULL: never */
     char *unless_failed;
     /* Compared with what was there when the plan was made (expect, which the executor fills by inspect, unless the planner has). What it is when the step begins
@@ -147,6 +148,8 @@ struct hal9_plan {
     char *service;           /* or NULL */
     cJSON *subject;          /* what history shows: {"port": 8080}, or NULL */
     struct hal9_strv undoes; /* ids of operations that this one takes back */
+    /* Once the step of this name is done, the operation has taken back itself all that it did: an undo has nothing to do. NULL: none */
+    char *taken_back;
     struct hal9_step **steps;
     size_t n, cap;
 };

@@ -108,6 +108,45 @@ struct hal9_rollback_to {
 HAL9_API hal9_status hal9_rollback_to(struct hal9_rollback_to *job, const struct hal9_op_env *env,
                                       struct hal9_op_result *ret, struct hal9_error *err);
 
+/* ---- forward ----------------------------------------------------------------------------------- */
+
+/* Walks a plan's migration up in its phases. */
+struct hal9_rollback_forward {
+    const struct hal9_config *config;
+    struct hal9_state *state;
+    const char *plan;  /* NULL: the only one */
+    const char *until; /* the phase to stop at; NULL: the last */
+    int cancel_fd;
+    void (*told)(void *data, const char *words); /* NULL-able */
+    void *data;
+    /* filled: the phases that it goes through, 1-based (0 of n: none is left); free the names and the snapshot's id */
+    struct hal9_strv
+        ret_phases; /* all of the plan, in words: "canary: new path 5 %, for 5m, 2 checks" */
+    size_t ret_from, ret_to;
+    double ret_share; /* where the traffic stands, percent */
+    char *ret_snapshot;
+};
+/*
+ * A snapshot first (reason before; where an earlier forward stands half-way, its snapshot is gone back to), then one operation: each phase with its commands, flags, release and share,
+ * and a gate. What fails there takes all back to the snapshot at once, in the same operation. It begins where the traffic stands. hal9_op_run() with its results and errors;
+ * nothing: it has arrived, and ret->why. HAL9_E_USAGE: no such plan or phase. HAL9_E_REFUSED: an earlier one is on its way back; nobody of the new servers is up.
+ */
+HAL9_API hal9_status hal9_rollback_forward(struct hal9_rollback_forward *job,
+                                           const struct hal9_op_env *env,
+                                           struct hal9_op_result *ret, struct hal9_error *err);
+/* How a forward ended, or stands. */
+struct hal9_forward_end {
+    char *reached;     /* the last phase whose gate has passed; NULL: none */
+    char *phase, *why; /* the one that failed, and why; NULL */
+    char *snapshot;    /* its id */
+    char *lost;        /* what failed on the way back; NULL */
+    bool back;         /* all is as in the snapshot, and read back */
+    bool sick;         /* and not healthy there */
+};
+/* False: the operation is no forward, or takes one back. Free with hal9_forward_end_clear(). */
+HAL9_API bool hal9_forward_end(const struct hal9_op *o, struct hal9_forward_end *ret);
+HAL9_API void hal9_forward_end_clear(struct hal9_forward_end *e);
+
 /* What a rollback is about, {snapshot, name, plan, strategy, parts}; NULL: the operation is none. Borrowed. */
 HAL9_API const cJSON *hal9_rollback_subject(const struct hal9_op *o);
 /* Where the parts of a rollback stand now, a line each; none where the operation is no rollback. Appends. */
