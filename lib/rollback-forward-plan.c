@@ -62,7 +62,9 @@ static void add_run(struct way *w) {
 
     if (p->revert.n == 0)
         cJSON_AddTrueToObject(args, "one_way");
-    add_step(w, "run", hal9_kind_command_run.name, args, hal9_strf("run %s", p->run.v[0]));
+    _cleanup_free_ char *command = rb_command_words(&p->run);
+
+    add_step(w, "run", hal9_kind_command_run.name, args, hal9_strf("run %s", command));
 }
 
 /* ---- flags ---- */
@@ -280,8 +282,9 @@ static hal9_status add_watch(struct way *w, struct hal9_error *err) {
     const int64_t hold = p->for_ms > 0 ? p->for_ms : 1;
     struct hal9_step *s = NULL;
     _cleanup_free_ char *name = hal9_strf("%s/watch", p->name), *span = hal9_span_text(p->for_ms);
-    hal9_status st = rb_add_gate(w->c, name, hold, true,
-                                 title_of(w, hal9_strf("watch it for %s", span)), &s, err);
+    char *words =
+        p->for_ms > 0 ? hal9_strf("watch it for %s", span) : hal9_strdup("see that all is well");
+    hal9_status st = rb_add_gate(w->c, name, hold, true, title_of(w, words), &s, err);
 
     if (st != HAL9_OK)
         return st;
@@ -379,6 +382,8 @@ hal9_status rb_forward_plan(void *data, struct hal9_plan *ret, struct hal9_error
 
     if (st == HAL9_OK)
         st = need_same(f, err);
+    if (st == HAL9_OK)
+        st = rb_forward_stays(f, err);
     if (st == HAL9_OK)
         st = need_new(f, err);
     if (st == HAL9_OK)

@@ -48,14 +48,24 @@ static hal9_status find_end(struct rb_forward *f, struct hal9_error *err) {
                           f->plan->name, all);
 }
 
+char *rb_command_words(const struct hal9_strv *argv) {
+    _cleanup_free_ char *all = hal9_strv_join(argv, " ");
+    const size_t len = strcspn(all, "\n");
+
+    return len > 40 || all[len] ? hal9_strf("%.*s...", (int)(len < 40 ? len : 40), all)
+                                : HAL9_TAKE_PTR(all);
+}
+
 static char *phase_words(const struct hal9_phase_spec *p) {
     _cleanup_buf_ struct hal9_buf b = {0};
     _cleanup_free_ char *span = hal9_span_text(p->for_ms);
     const int n = (int)p->validate.n, flags = cJSON_GetArraySize(p->set);
 
     hal9_buf_printf(&b, "%s: new path %lld %%", p->name, (long long)p->share);
+    _cleanup_free_ char *command = rb_command_words(&p->run);
+
     if (p->run.n > 0)
-        hal9_buf_printf(&b, ", runs %s", p->run.v[0]);
+        hal9_buf_printf(&b, ", runs %s", command);
     if (flags > 0)
         hal9_buf_printf(&b, ", %d flag%s", flags, flags == 1 ? "" : "s");
     if (p->release)
@@ -200,6 +210,33 @@ static hal9_status arrived(const struct rb_forward *f, const struct hal9_op_env 
     return HAL9_OK;
 }
 
+/* The first phase of this run, as all stands now. */
+static hal9_status find_start(const struct rb_forward *f, struct rb_past *past, double *ret_share,
+                              size_t *ret, struct hal9_error *err) {
+    hal9_status st = find_share(f, ret_share, err);
+
+    if (st == HAL9_OK)
+        st = rb_past_find(f->job->state, f->plan->name, past, err);
+    if (st == HAL9_OK)
+        *ret = rb_forward_start(f->spec, *ret_share, past->id ? &past->passed : NULL);
+    return st;
+}
+
+hal9_status rb_forward_stays(const struct rb_forward *f, struct hal9_error *err) {
+    _cleanup_(rb_past_clear) struct rb_past past = {0};
+    size_t start = f->start;
+    double share;
+    hal9_status st = find_start(f, &past, &share, &start, err);
+
+    if (st != HAL9_OK ||
+        (start == f->start && past.lost == f->past.lost && hal9_streq(past.id, f->past.id)))
+        return st;
+    hal9_error_set(err, HAL9_E_DRIFT,
+                   "nothing was begun: another run has moved the migration meanwhile");
+    hal9_error_hint(err, "hal9-rollback status tells how it stands; then run it again");
+    return HAL9_E_DRIFT;
+}
+
 static hal9_status look(struct rb_forward *f, struct hal9_rollback_forward *job,
                         struct hal9_error *err) {
     hal9_status st = find_plan(f, err);
@@ -207,14 +244,11 @@ static hal9_status look(struct rb_forward *f, struct hal9_rollback_forward *job,
     if (st == HAL9_OK)
         st = find_end(f, err);
     if (st == HAL9_OK)
-        st = find_share(f, &job->ret_share, err);
-    if (st == HAL9_OK)
-        st = rb_past_find(job->state, f->plan->name, &f->past, err);
+        st = find_start(f, &f->past, &job->ret_share, &f->start, err);
     if (st == HAL9_OK)
         st = need_end(f, err);
     if (st != HAL9_OK)
         return st;
-    f->start = rb_forward_start(f->spec, job->ret_share, f->past.id ? &f->past.passed : NULL);
     for (size_t k = 0; k < f->spec->phases.n; k++)
         hal9_strv_take(&job->ret_phases, phase_words(rb_phase(f->spec, k)));
     job->ret_from = f->start + 1;

@@ -34,6 +34,12 @@ void rb_past_clear(struct rb_past *p);
 size_t rb_forward_start(const struct hal9_forward_spec *f, double share,
                         const struct hal9_strv *passed);
 
+/* ---- rollback-forward.c */
+/* A command in words, cut where it is long. Fresh. */
+char *rb_command_words(const struct hal9_strv *argv);
+/* HAL9_E_DRIFT where the migration stands elsewhere than it did at first: another run was at work. */
+hal9_status rb_forward_stays(const struct rb_forward *f, struct hal9_error *err);
+
 /* ---- rollback-forward-plan.c, rollback-forward-back.c */
 hal9_status rb_forward_plan(void *data, struct hal9_plan *ret, struct hal9_error *err);
 /* All that the phases may have changed goes back to the snapshot, where the way c has led so far is left. */
