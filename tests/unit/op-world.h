@@ -31,7 +31,7 @@ struct spec {
     const char *unless_failed, *expect;
 };
 struct job {
-    const char *title, *service;
+    const char *title, *service, *taken_back;
     const struct spec *v;
     size_t n;
     int calls;
@@ -63,6 +63,7 @@ static inline hal9_status plan_job(void *data, struct hal9_plan *ret, struct hal
         job->before(job->calls);
     ret->title = hal9_strdup(job->title);
     ret->service = hal9_strdup(job->service);
+    ret->taken_back = hal9_strdup(job->taken_back);
     for (size_t i = 0; i < job->n; i++) {
         const struct spec *p = &job->v[i];
         const char *text = p->args ? p->args : "{}";

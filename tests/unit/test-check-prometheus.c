@@ -2,9 +2,11 @@
 #include "service.h"
 
 static struct hal9_check_result ask_peer(struct peer *p, const char *below) {
-    return check_run(check_makef("{prometheus: 'http://127.0.0.1:%d/', query: 'a/b > 1', below: "
+    const bool least = hal9_startswith(below, ">= ");
+    return check_run(check_makef("{prometheus: 'http://127.0.0.1:%d/', query: 'a/b > 1', %s: "
                                  "%s, timeout: 2s}",
-                                 p->port, below),
+                                 p->port, least ? "at_least" : "below",
+                                 least ? below + strlen(">= ") : below),
                      NULL);
 }
 
@@ -50,6 +52,11 @@ static void what_is_below_passes_and_what_is_not_fails(void **state) {
         {VECTOR(SERIES("NaN") "," SERIES("12")), "10", HAL9_CHECK_FAIL, "12, not below 10"},
         {"{\"status\":\"success\",\"data\":{\"resultType\":\"scalar\",\"result\":[1,\"4\"]}}", "10",
          HAL9_CHECK_PASS, "4, below 10"},
+        /* at_least: the least is the worst */
+        {VECTOR(SERIES("0.99")), ">= 0.99", HAL9_CHECK_PASS, "0.99, at least 0.99"},
+        {VECTOR(SERIES("0.98")), ">= 0.99", HAL9_CHECK_FAIL, "0.98, not at least 0.99"},
+        {VECTOR(SERIES("1") "," SERIES("0.5") "," SERIES("2")), ">= 99%", HAL9_CHECK_FAIL,
+         "50%, not at least 99%"},
     };
     (void)state;
     for (size_t i = 0; i < HAL9_ARRAY_LEN(cases); i++) {

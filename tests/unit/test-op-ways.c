@@ -230,6 +230,80 @@ static void large_expectations_survive_a_resume(void **state) {
     assert_file("b", "1");
 }
 
+/* A way up whose failure, wherever it is, leads to the way back behind its last step. */
+static const struct spec up[] = {
+    {"one", "file.set", SET_MARKED("w", "1", "1")},
+    {"gate-1", "gate", SET("health", "ok"), "one", .unless_failed = "one"},
+    {"two", "file.set", SET_MARKED("w", "2", "2"), "gate-1", .unless_failed = "gate-1"},
+    {"gate-2", "gate", SET("full", "ok"), "two", .unless_failed = "two"},
+    {"back", "file.set", SET_MARKED("w", "0", "b"), "gate-2", .when_failed = "gate-2"},
+    {"proof", "gate", SET("old", "ok"), "back", .when_failed = "gate-2"},
+};
+
+static void run_up(struct world *w, struct hal9_op_result *res) {
+    struct job job = {.title = "up", .v = up, .n = HAL9_ARRAY_LEN(up), .taken_back = "proof"};
+    file_put("w", "0");
+    run_job(w, &job, res);
+}
+
+static void a_way_that_goes_well_needs_no_way_back(void **state) {
+    struct world *w = *state;
+    _cleanup_result_ struct hal9_op_result res = {0}, undo = {0};
+    file_put("health", "ok");
+    file_put("full", "ok");
+    run_up(w, &res);
+    assert_int_equal(res.state, HAL9_OP_DONE);
+    assert_string_equal(touched_here, "12");
+    assert_ok(hal9_op_undo(&w->env, res.id, &undo, NULL));
+    assert_false(undo.nothing);
+    assert_file("w", "0");
+}
+
+static void what_fails_early_leads_to_the_way_back(void **state) {
+    struct world *w = *state;
+    _cleanup_result_ struct hal9_op_result res = {0}, undo = {0};
+    file_put("health", "bad");
+    file_put("old", "ok");
+    run_up(w, &res);
+    assert_int_equal(res.state, HAL9_OP_FAILED);
+    assert_string_equal(res.failed_step, "gate-1");
+    assert_string_equal(touched_here, "1b");
+    assert_int_equal(res.not_run, 0);
+    assert_told(w, "two not_run: left out: step 'gate-1' failed\n");
+    assert_told(w, "gate-2 not_run: left out: step 'gate-1' failed\n");
+    assert_file("w", "0");
+    /* It is all back: an undo would only walk the same way twice. */
+    assert_ok(hal9_op_undo(&w->env, res.id, &undo, NULL));
+    assert_true(undo.nothing);
+    assert_non_null(strstr(undo.why, "took back itself"));
+    assert_string_equal(touched_here, "1b");
+}
+
+static void what_fails_last_leads_to_the_way_back(void **state) {
+    struct world *w = *state;
+    _cleanup_result_ struct hal9_op_result res = {0};
+    file_put("health", "ok");
+    file_put("full", "bad");
+    file_put("old", "ok");
+    run_up(w, &res);
+    assert_int_equal(res.state, HAL9_OP_FAILED);
+    assert_string_equal(res.failed_step, "gate-2");
+    assert_string_equal(touched_here, "12b");
+}
+
+/* Then it is not taken back, and an undo has all to do. */
+static void a_way_back_that_is_not_proven_can_be_undone(void **state) {
+    struct world *w = *state;
+    _cleanup_result_ struct hal9_op_result res = {0}, undo = {0};
+    file_put("health", "bad");
+    file_put("old", "bad");
+    run_up(w, &res);
+    assert_int_equal(res.state, HAL9_OP_FAILED);
+    assert_string_equal(res.failed_step, "gate-1");
+    assert_ok(hal9_op_undo(&w->env, res.id, &undo, NULL));
+    assert_false(undo.nothing);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
 
 int main(void) {
@@ -245,6 +319,10 @@ int main(void) {
         TEST(the_executor_looks_by_itself),
         TEST(a_guarded_step_waits_for_its_peer),
         TEST(large_expectations_survive_a_resume),
+        TEST(a_way_that_goes_well_needs_no_way_back),
+        TEST(what_fails_early_leads_to_the_way_back),
+        TEST(what_fails_last_leads_to_the_way_back),
+        TEST(a_way_back_that_is_not_proven_can_be_undone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
