@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# hal9-rollback forward, killed at every line of its journal: on a way that goes well: after resume it is at its end, never between; after undo as before.
+# hal9-rollback forward, killed at every line of its journal, on a way that goes well: after resume it is at its end, never between; after undo as before.
 # shellcheck disable=SC2154 # set by the helpers
 
 load ../real/common

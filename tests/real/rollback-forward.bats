@@ -251,3 +251,113 @@ CASES
   [ "$status" -eq 0 ]
   is_full
 }
+
+@test "parity of a real Prometheus: at least 0.99 goes on, less goes back" {
+  skip_unless prometheus
+  skip_unless curl
+  free_port
+  prometheus_port=$free_port
+  GATE=0
+  FORWARD="      every: 0s
+      phases:
+        - name: canary
+          share: 5
+          validate: [{prometheus: 'http://127.0.0.1:$prometheus_port', query: vector(0.995), at_least: 0.99, name: parity}]
+        - name: full
+          share: 100
+          validate: [{prometheus: 'http://127.0.0.1:$prometheus_port', query: 'vector(0.98)', at_least: 0.99, name: parity}]"
+  forward_site
+  echo 'scrape_configs: []' >"$TEST_DIR/prometheus.yml"
+  start_in_background "$TEST_DIR/prometheus.log" prometheus --config.file="$TEST_DIR/prometheus.yml" \
+    --storage.tsdb.path="$TEST_DIR/tsdb" --web.listen-address="127.0.0.1:$prometheus_port"
+  for _ in {1..300}; do
+    curl -sfo /dev/null "http://127.0.0.1:$prometheus_port/-/ready" && break
+    read -r -t 0.1 <> <(:) || true
+  done
+  forward
+  [ "$status" -eq 1 ]
+  [[ $output == *"phase full failed: not healthy: parity: 0.98, not at least 0.99; rolled back to "*", verified"* ]]
+  is_world "$before"
+  # Nobody there is no data.
+  kill "$background_pid"
+  "$HAL9_FIXTURES/wait-pid" "$background_pid" >/dev/null
+  sed -i 's/^    health:/    on_unknown: 0s\n    health:/' "$HAL9OPS_CONFIG"
+  forward
+  [ "$status" -eq 3 ]
+  [[ $output == *"no data"* ]]
+  [ "$(share)" -eq 5 ]
+}
+
+@test "the way back can't be gone: it is told, and forward is refused until all is back" {
+  forward_site
+  echo 2 >"$TEST_DIR/gate"
+  # The release of then goes away on the way.
+  sed -i "s|share: 75}|share: 75, run: [rm, -r, $site_dir/releases/1]}|" "$HAL9OPS_CONFIG"
+  forward
+  [ "$status" -eq 3 ]
+  [[ $output == *"phase full failed: not healthy: parity: exit 2; and the way back to "*" failed: "* ]]
+  # The traffic is off the new path all the same.
+  [ "$(share)" -eq 0 ]
+  forward
+  [ "$status" -eq 1 ]
+  [[ $output == *"has failed on its way up, and is not all back"* ]]
+  mkdir "$site_dir/releases/1"
+  run hal9-rollback to "$(hal9-rollback list -o json | jq -r 'select(.kind == "snapshot") | .id')" -o text
+  echo "$output"
+  [ "$status" -eq 0 ]
+  is_world "$before"
+  echo 0 >"$TEST_DIR/gate"
+  sed -i "s|, run: .rm, -r, .*releases/1.}|}|" "$HAL9OPS_CONFIG"
+  forward
+  [ "$status" -eq 0 ]
+  is_full
+}
+
+@test "two at once: the second waits, and does not walk the first one's way again" {
+  forward_site
+  sed -i 's|share: 25,|share: 25, for: 2s,|' "$HAL9OPS_CONFIG"
+  start_forward
+  wait_step state/traffic done
+  run hal9-rollback forward --lock-timeout 0 -o text
+  [ "$status" -eq 5 ]
+  run hal9-rollback forward --lock-timeout 60s -o text
+  echo "$output"
+  [[ $output == *"another run has moved the migration meanwhile"* ]]
+  end_to 0
+  is_full
+}
+
+@test "the disk is full at first, or once on the way: nothing is begun, or a resume ends it" {
+  forward_site
+  run env HAL9OPS_FAULT=write:1+:ENOSPC hal9-rollback forward -o text
+  echo "$output"
+  [ "$status" -ne 0 ]
+  is_world "$before"
+  [ ! -e "$TEST_DIR/ran" ]
+  HAL9OPS_FAULT=count:$TEST_DIR/points hal9-rollback forward -o text
+  points=$(cat "$TEST_DIR/points")
+  [ "$points" -gt 50 ]
+  for n in 5 6 7; do
+    hal9-rollback undo "$(operation .id)" -o text
+    is_world "$before"
+    HAL9OPS_FAULT=$((points * n / 8)):ENOSPC hal9-rollback forward -o text || echo "point $((points * n / 8)): $?"
+    run hal9-rollback resume -o text
+    echo "$output"
+    [ "$(share)" -eq 100 ] || { is_world "$before" && hal9-rollback forward -o text; }
+    is_full
+  done
+}
+
+@test "no permission for the balancer's socket: told, nothing begun" {
+  [ "$(id -u)" -eq 0 ] || skip "needs root"
+  skip_unless setpriv
+  forward_site
+  chmod 755 "$TEST_DIR"
+  chmod -R a+rX "$HAL9OPS_CONFIG" "$site_dir"
+  chmod 1777 "$HAL9OPS_LOCK_DIR"
+  run setpriv --reuid 65534 --regid 65534 --clear-groups env HAL9OPS_STATE_DIR="$TEST_DIR/theirs" hal9-rollback forward -n -o text
+  echo "$output"
+  [ "$status" -ge 2 ]
+  [[ $output == *"balancer:edge/hal9"*"ermission"* ]]
+  is_world "$before"
+}
