@@ -237,6 +237,13 @@ hal9_status rb_forward_stays(const struct rb_forward *f, struct hal9_error *err)
     return HAL9_E_DRIFT;
 }
 
+/* Nothing was begun: nobody needs it. */
+static void forget_snapshot(const struct rb_forward *f, const struct hal9_op_env *env,
+                            const struct hal9_op_result *r) {
+    if (f->fresh && !r->id[0] && env->state && !env->dry_run)
+        hal9_snapshot_delete(env->state, f->to.id, NULL);
+}
+
 static hal9_status look(struct rb_forward *f, struct hal9_rollback_forward *job,
                         struct hal9_error *err) {
     hal9_status st = find_plan(f, err);
@@ -268,6 +275,7 @@ hal9_status hal9_rollback_forward(struct hal9_rollback_forward *job, const struc
         if (st == HAL9_OK) {
             job->ret_snapshot = hal9_strdup(f.to.id);
             st = hal9_op_run(env, rb_forward_plan, &f, ret, err);
+            forget_snapshot(&f, env, ret);
         }
     }
     rb_to_clear(&f.to);

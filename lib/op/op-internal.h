@@ -8,7 +8,7 @@
 #include "hal9ops/doc.h"
 #include "hal9ops/op.h"
 
-#define OP_FORMAT 2 /* of the journal's lines: 2 has or_failed, unless_failed, expect */
+#define OP_FORMAT 2 /* of the journal's lines: 2 has or_failed, unless_failed, expect, taken_back */
 #define OP_BLOB_FROM ((size_t)16384) /* a state of more bytes goes to a blob */
 #define OP_NONE SIZE_MAX             /* no step */
 
