@@ -245,6 +245,8 @@ static hal9_status set_values(const struct way *w, struct rb_item *i, struct hal
         return hal9_error_set(err, HAL9_E_USAGE,
                               "phase %s: %s has no server that could take its share of %lld %%",
                               phase(w)->name, i->part.name, (long long)phase(w)->share);
+    if (i->view.percentages)
+        rb_weights_percent(v, i->n);
     for (size_t k = 0; k < i->n; k++)
         i->servers[k].value = v[k].value;
     return HAL9_OK;

@@ -1,5 +1,5 @@
 # What the files share that kill hal9-rollback forward.
-# shellcheck shell=bash disable=SC2154 # set by the helpers
+# shellcheck shell=bash disable=SC2034,SC2154 # set by the helpers, or read in the tests
 
 kills_setup() {
   common_setup

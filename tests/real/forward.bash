@@ -1,5 +1,5 @@
 # A site whose migration goes forward: two old and two new servers behind a haproxy, each with its page; validations that a test can turn.
-# shellcheck shell=bash disable=SC2154 # set by the helpers
+# shellcheck shell=bash disable=SC2034,SC2154 # set by the helpers, or read in the tests
 
 # forward_site: FORWARD is the plan's forward:, indented by four; GATE what its command checks answer at first.
 forward_site() {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # Going forward, the corners: bad input, a balancer or a metric that is away, a way back that fails, two at once, full disks.
-# shellcheck disable=SC2154 # set by the helpers
+# shellcheck disable=SC1010,SC2034,SC2154 # set by the helpers, or read there; done is a state
 
 load ../real/common
 load ../real/rollback

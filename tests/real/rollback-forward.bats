@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # A migration that goes forward in phases: to its end under load; back by itself where a gate fails; holding where nothing can be told; again and again.
-# shellcheck disable=SC2154 # set by the helpers
+# shellcheck disable=SC1010,SC2034,SC2154 # set by the helpers, or read there; done is a state
 
 load ../real/common
 load ../real/rollback
@@ -89,13 +89,13 @@ back" ]
   s3=$(address_of s3)
   sed -i "s|share: 25,|share: 25, for: 10m, validate: [{http: \"http://$s3/\", name: errors}],|" "$HAL9OPS_CONFIG"
   echo 'kept by somebody else' >"$site_dir/conf/other.yaml"
-  before=$(world)
+  others=$(world)
   start_forward
   wait_step state/traffic done
   [ "$(flag new-path)" = on ]
   break_new
   end_to 1
-  is_world "$before"
+  is_world "$others"
   cat "$TEST_DIR/to.log"
   [ "$(step_state state/watch)" = failed ]
   [ "$(step_state ramp-up/traffic)" = not_run ]
@@ -108,7 +108,7 @@ back" ]
   echo "$output"
   [ "$status" -eq 0 ]
   [[ $output == *"took back itself"* ]]
-  is_world "$before"
+  is_world "$others"
   run hal9-rollback status -o text
   [ "$status" -eq 0 ]
 }
