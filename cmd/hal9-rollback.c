@@ -5,6 +5,7 @@
 #include "rollback.h"
 
 struct rollback_options rollback_options = {.keep = -1};
+struct hal9_stage_result rollback_counted;
 
 static const struct poptOption options[] = {
     {"last", 0, POPT_ARG_INT, &rollback_options.last, 0, "history: only the newest N", "N"},
@@ -17,9 +18,10 @@ static const struct poptOption options[] = {
     {"token", 0, POPT_ARG_STRING, &rollback_options.token, 0,
      "flags: its token, file:PATH or env:NAME", "REF"},
     {"every", 0, POPT_ARG_STRING, &rollback_options.every, 0,
-     "to: time between two stops; watch, flags watch: how often a server is asked", "TIME"},
+     "to, rehearse: time between two stops; watch, flags watch: how often a server is asked",
+     "TIME"},
     {"plan", 0, POPT_ARG_STRING, &rollback_options.plan, 0,
-     "snapshot, to, forward: this plan of hal9.yaml", "PLAN"},
+     "snapshot, to, forward, rehearse: this plan of hal9.yaml", "PLAN"},
     {"to", 0, POPT_ARG_STRING, &rollback_options.until, 0, "forward: stop at this phase", "PHASE"},
     {"strategy", 0, POPT_ARG_STRING, &rollback_options.strategy, 0,
      "to: immediate, gradual or partial", "HOW"},
@@ -33,6 +35,12 @@ static const struct poptOption options[] = {
      "watch: so many times, where it looks itself", "N"},
     {"reset", 0, POPT_ARG_NONE, &rollback_options.reset, 0,
      "watch: forget cool-down and attempts, and end", NULL},
+    {"env", 0, POPT_ARG_STRING, &rollback_options.environment, 0,
+     "rehearse: the environment that the configuration must be of", "NAME"},
+    {"sandbox", 0, POPT_ARG_NONE, &rollback_options.sandbox, 0,
+     "rehearse: on copies, in any environment", NULL},
+    {"thorough", 0, POPT_ARG_NONE, &rollback_options.thorough, 0,
+     "rehearse: killed at each line of the journal", NULL},
     POPT_TABLEEND,
 };
 static const struct cli_subcommand subcommands[] = {
@@ -56,6 +64,9 @@ static const struct cli_subcommand subcommands[] = {
     {"export", "SNAPSHOT FILE", "write a snapshot with its contents to a tar file", rollback_export,
      false},
     {"import", "FILE", "take in a snapshot that was exported elsewhere", rollback_import, true},
+    {"rehearse", "[PLAN]",
+     "disturb a plan's parts in staging or on copies, and roll back, all ways", rollback_rehearse,
+     true},
     {"flags", "list|get|set|watch ...", "feature flags of any store", rollback_flags, false},
     {"watch", "[-]", "roll back by itself when a trigger of the plan fires", rollback_watch, true},
     {"tick", "", "for cron: what has expired, what is due, what waits to be told", rollback_tick,
@@ -67,6 +78,7 @@ static const struct cli_example examples[] = {
     {"hal9-rollback undo 7f3a", "take that operation back: what was stopped is started again"},
     {NULL, NULL},
 };
+static const char *const outputs[] = {"junit", NULL};
 static const struct cli_command command = {
     .name = "hal9-rollback",
     .operands = "COMMAND [ID|RUN|SNAPSHOT]",
@@ -74,6 +86,7 @@ static const struct cli_command command = {
     .options = options,
     .subcommands = subcommands,
     .examples = examples,
+    .outputs = outputs,
 };
 
 static const struct cli_subcommand *find_subcommand(const char *word) {
@@ -98,13 +111,13 @@ static const struct cli_subcommand *find_subcommand(const char *word) {
 static bool goes_without(const struct cli_subcommand *sub) {
     return sub->run == rollback_snapshot || sub->run == rollback_list ||
            sub->run == rollback_diff || sub->run == rollback_flags || sub->run == rollback_to ||
-           sub->run == rollback_forward;
+           sub->run == rollback_forward || sub->run == rollback_rehearse;
 }
 
 static int run(void) {
     const char *word = cli.operands.n > 0 ? cli.operands.v[0] : NULL;
     const struct cli_subcommand *sub = word ? find_subcommand(word) : NULL;
-    struct hal9_stage_result r = {0};
+    struct hal9_stage_result r;
     int code;
 
     if (!word)
@@ -112,9 +125,15 @@ static int run(void) {
             "which command? such as status, history, show or undo; see hal9-rollback --help");
     if (!sub || cli_load_config() != CLI_HOLDS)
         return CLI_USAGE;
+    const bool rehearses = sub->run == rollback_rehearse;
+    const bool changes = sub->changes && !cli.dry_run && !(rehearses && rollback_options.sandbox);
+
+    if (cli.form && !rehearses)
+        return cli_usage("--output=%s is of rehearse", cli.form);
+    if (rehearses && rollback_rehearse_check() != CLI_HOLDS)
+        return cli.form ? rollback_junit(NULL, cli.trouble, CLI_USAGE) : CLI_USAGE;
     if (sub->run == rollback_watch || sub->run == rollback_tick)
         return sub->run();
-    const bool changes = sub->changes && !cli.dry_run;
 
     code = cli_open_state(changes ? HAL9_STATE_WRITE : HAL9_STATE_READ);
     if (code != CLI_HOLDS)
@@ -124,6 +143,7 @@ static int run(void) {
     hal9_stream_begin(cli.out, NULL);
     code = cli.state || goes_without(sub) ? sub->run()
                                           : (cli_say("nothing was done yet\n"), CLI_HOLDS);
+    r = rollback_counted;
     r.exit = code;
     r.resumable = code == CLI_UNFINISHED;
     hal9_stream_end(cli.out, &r);

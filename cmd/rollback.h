@@ -50,6 +50,14 @@ int rollback_forward(void);
 int rollback_forward_ended(const char *id);
 /* Whether it is one, for words. */
 bool rollback_is_forward(const char *id);
+/* rollback-rehearse.c: */
+int rollback_rehearse(void);
+/* Whether it may be begun at all, before anything is opened; CLI_USAGE, told. */
+int rollback_rehearse_check(void);
+/* rollback-junit.c: the document of [{"name", "run_ms", "parts": [...]}]; trouble: the first error, or NULL. Returns code. */
+int rollback_junit(const cJSON *runs, const char *trouble, int code);
+/* What a subcommand has counted, for its end. */
+extern struct hal9_stage_result rollback_counted;
 
 /* rollback-flags.c: it opens what it needs itself. */
 int rollback_flags(void);
@@ -78,6 +86,9 @@ struct rollback_options {
     /* of watch */
     char *rounds;
     int reset; /* forget what was tried */
+    /* of rehearse */
+    char *environment; /* --env */
+    int sandbox, thorough;
 };
 extern struct rollback_options rollback_options;
 

@@ -147,6 +147,19 @@ static const struct hal9_record_field snapshot[] = {
     {"document", "object", NULL, false, "show: the whole of it"},
     END,
 };
+static const struct hal9_record_field rehearsal[] = {
+    {"strategy", "immediate|gradual|partial", NULL, true, "how it was rolled back"},
+    {"killed", "string", NULL, false,
+     "where the rollback was killed, to be resumed: first change, middle, last change, line 4"},
+    {"lines", "string", NULL, false, "that line of the journal, and of how many"},
+    {"part", "string", NULL, true, "the part; rollback: all of it"},
+    {"state", "pass|fail|unknown|skipped", NULL, true, "whether it came back as it was before"},
+    {"reason", "string", NULL, false, "what differs, or why it was left out, in words"},
+    {"ms", "number", "ms", false, "how long its steps took"},
+    {"run_ms", "number", "ms", false, "how long the whole rollback took"},
+    {"sandbox", "boolean", NULL, false, "whether it was on copies"},
+    END,
+};
 static const struct hal9_record_field flag[] = {
     {"store", "string", NULL, true, "name of the flag store"},
     {"flag", "string", NULL, true, "name of the flag"},
@@ -288,6 +301,7 @@ static const struct hal9_record_kind kinds[] = {
     {"step", "a step of an operation", step},
     {"operation", "an operation; run is the one that made it", operation},
     {"snapshot", "a snapshot", snapshot},
+    {"rehearsal", "a part after a rollback that was rehearsed", rehearsal},
     {"flag", "a feature flag: its value, or a change of it", flag},
     {"backend", "a server behind a balancer", backend},
     {"sample", "a measured value", sample},

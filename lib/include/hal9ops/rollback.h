@@ -232,5 +232,78 @@ HAL9_API hal9_status hal9_rollback_unfinished(struct hal9_state *s, const char *
                                               bool *ret_running, struct hal9_error *err);
 /* The newest operation on this plan that began at that time or later, or NULL; fresh. */
 HAL9_API char *hal9_rollback_since(struct hal9_state *s, const char *plan, int64_t time_ms);
+/* ---- rehearsing ---------------------------------------------------------------------------------- */
+
+enum hal9_rehearsed {
+    HAL9_REHEARSED_PASS,
+    HAL9_REHEARSED_FAIL,
+    HAL9_REHEARSED_UNKNOWN,
+    HAL9_REHEARSED_SKIPPED
+};
+/* "pass", "fail", "unknown", "skipped". Static. */
+HAL9_API const char *hal9_rehearsed_name(enum hal9_rehearsed s);
+struct hal9_rehearsed_part {
+    const char *part; /* its name; "rollback": all of it */
+    enum hal9_rehearsed state;
+    char *reason; /* the difference in words, or why it was skipped; NULL */
+    int64_t ms;   /* what its steps took */
+};
+/* All parts disturbed and rolled back once. */
+struct hal9_rehearsal_run {
+    enum hal9_strategy strategy;
+    const char
+        *killed; /* "first change", "line 4", ...: killed there and resumed; NULL: not killed */
+    char *lines; /* where the kills came: "line 4 of 14"; NULL */
+    int64_t ms;  /* of the rollback alone */
+    struct hal9_rehearsed_part *parts;
+    size_t n;
+};
+struct hal9_rehearsal {
+    const struct hal9_config *config;
+    struct hal9_state *state;
+    const char *plan; /* NULL: the only one */
+    const struct hal9_strv *
+        command; /* the tool with its options: what a rollback in a process of its own is started by; v[0] is the file */
+    const char *const *envp; /* for it; NULL: this process' own */
+    const struct hal9_strv
+        *labels;       /* what the plan's parts are called for people; NULL: by their names */
+    const char *strip; /* what goes out of words about paths; NULL: nothing */
+    bool thorough;     /* a kill at each line of the journal */
+    int64_t every_ms;  /* between two stops */
+    void (*told)(void *data,
+                 const char *words); /* what was left by an earlier rehearsal, what comes next */
+    void (*on_run)(void *data, const struct hal9_rehearsal_run *r); /* one has ended */
+    void *data;
+    /* filled */
+    size_t passed, failed, unknown, skipped;
+    bool back; /* all is as it was before */
+};
+/*
+ * Takes a snapshot; disturbs every part (an operation), rolls back to it, and compares, by each strategy; then again with the rollback killed (SIGKILL) in the middle and
+ * resumed. At the end all is as before, and the snapshot is gone. What an earlier rehearsal of the plan left behind, as it was killed, is taken back first.
+ * HAL9_E_USAGE: the configuration isn't of staging. HAL9_E_UNKNOWN: a part can't be read, and nothing was touched. HAL9_E_INTERRUPTED: stopped, and
+ * all is as before where job->back. HAL9_E_FAILED: it isn't; the hint names the snapshot.
+ */
+HAL9_API hal9_status hal9_rollback_rehearse(struct hal9_rehearsal *job,
+                                            const struct hal9_op_env *env, struct hal9_error *err);
+
+/* Copies of a plan's parts below a folder of its own, with a configuration, a state directory and balancers of their own: to be rehearsed on, anywhere. */
+struct hal9_sandbox {
+    char *root;
+    struct hal9_config *config;
+    struct hal9_state *state;
+    char *lock_dir, *config_path;
+    struct hal9_strv labels;         /* of the parts that are in it, as the plan calls them */
+    struct hal9_strv left_out, whys; /* parts that aren't, and why */
+    struct hal9_strv unread;         /* those of left_out that can't be read */
+    int lock_fd;
+};
+/* What killed rehearsals left of theirs is removed first, and told. *ret is overwritten; free it in any case. */
+HAL9_API hal9_status hal9_sandbox_make(const struct hal9_config *c, const char *plan,
+                                       const struct hal9_op_env *env,
+                                       void (*told)(void *data, const char *words), void *data,
+                                       struct hal9_sandbox *ret, struct hal9_error *err);
+/* Ends its balancers, removes it all. */
+HAL9_API void hal9_sandbox_clear(struct hal9_sandbox *s);
 
 #endif

@@ -178,6 +178,13 @@ HAL9_API hal9_status hal9_tree_diff(struct hal9_state *s, const cJSON *a, const 
  *               on the way is followed. Invert: files.restore of before.
  */
 extern const struct hal9_step_kind hal9_kind_files_restore;
+/* For a rehearsal: a tree that differs from a captured one as little as matters: a file with other content, one with another mode, one removed, one added. Nothing but
+ * the store is written; files.restore makes it so. *ret_words, fresh: what was changed, by the paths in the tree. */
+HAL9_API hal9_status hal9_tree_disturb(struct hal9_state *s, const cJSON *capture, char ret[65],
+                                       char **ret_words, struct hal9_error *err);
+/* The same tree as this user may make it anywhere: all of it this user's, without attributes, devices and set-id bits. */
+HAL9_API hal9_status hal9_tree_own(struct hal9_state *s, const cJSON *capture, char ret[65],
+                                   struct hal9_error *err);
 /* Args of files.restore; links on the way to path are followed here, once. Fresh. */
 HAL9_API cJSON *hal9_args_files(const char *path, const char *tree);
 /* The names of all that these trees need, for pruning: contents, attributes, listings. *ret is fresh: free it. */
