@@ -200,8 +200,11 @@ static hal9_status make_plan(void *data, struct hal9_plan *ret, struct hal9_erro
         free(HAL9_TAKE_PTR(p->broken));
         if (add_part(r, p, ret, &e) != HAL9_OK)
             p->broken = hal9_strdup(e.message);
-        for (size_t k = first; k < ret->n; k++)
+        for (size_t k = first; k < ret->n; k++) {
             ret->steps[k]->on_fail = HAL9_FAIL_WARN;
+            if (k > 0) /* one after the other: what a kill leaves is half of one at most */
+                hal9_step_after(ret->steps[k], ret->steps[k - 1]->name);
+        }
     }
     if (ret->n == 0)
         return HAL9_OK;

@@ -94,8 +94,8 @@ static hal9_status take_back(struct op_undo *u, struct operation *op, struct op_
 
 /* What it was settled with stands in its detail. */
 static bool was_left_half_way(const struct op_step *s) {
-    return s->state == HAL9_STEP_FAILED && s->begun && s->error.code == HAL9_E_DRIFT &&
-           cJSON_GetObjectItemCaseSensitive(s->detail, "now");
+    return (s->state == HAL9_STEP_FAILED || s->state == HAL9_STEP_WARNED) && s->begun &&
+           s->error.code == HAL9_E_DRIFT && cJSON_GetObjectItemCaseSensitive(s->detail, "now");
 }
 
 static struct op_step *by_order(struct operation *op, size_t order) {

@@ -160,15 +160,50 @@ kill_rehearsal() {
   is_gone
 }
 
-@test "what others changed since a killed rehearsal is not overwritten" {
+# stop_rehearsal LINE: it is killed when it has written that line of its first operation, the disturbance.
+stop_rehearsal() {
+  local ready go pid
+  mkfifo "$TEST_DIR/ready.$1" "$TEST_DIR/go.$1"
+  exec {ready}<>"$TEST_DIR/ready.$1" {go}<>"$TEST_DIR/go.$1"
+  HAL9OPS_TEST_STOP=$1:$ready:$go hal9-rollback rehearse -o json >"$TEST_DIR/killed" 2>&1 3>&- 4>&- </dev/null &
+  pid=$!
+  read -r -t 30 -N 1 -u "$ready" _ || fail "it never came to line $1: $(cat "$TEST_DIR/killed")"
+  kill -KILL "$pid"
+  wait "$pid" || true
+  exec {ready}<&- {go}<&-
+}
+
+@test "killed while it disturbs, at any line: the next one takes it back" {
   staging 1 1
-  # It dies in the disturbance: at the second change of its first operation.
-  run env HAL9OPS_FAULT=rename:4:KILL hal9-rollback rehearse -o json
-  echo "$output"
-  [ "$status" -eq 137 ]
-  hal9-rollback list -o json | grep -q '"why":"rehearsal"'
+  before=$(world)
+  for line in 1 2 5 10; do
+    stop_rehearsal "$line"
+    hal9-rollback list -o json | grep -q '"why":"rehearsal"'
+    # What settles it is the beginning of the next, which is stopped there, too.
+    run hal9-rollback rehearse -n -o text
+    [ "$status" -eq 0 ]
+  done
+  [ "$(hal9-rollback list -o json | grep -c '"why":"rehearsal"')" -eq 1 ]
   rehearse 0
   grep -q 'was broken off' "$TEST_DIR/words"
+  is_world "$before"
+  is_gone
+}
+
+@test "what others changed since a killed rehearsal is not overwritten" {
+  staging 1 1
+  before=$(world)
+  stop_rehearsal 7
+  weights s1=77
+  rehearse 3
+  cat "$TEST_DIR/words"
+  grep -q "can't be taken back" "$TEST_DIR/words"
+  [[ $(traffic) == "s1 77 "* ]]
+  id=$(grep -o 'hal9-rollback to [0-9a-z]*' "$TEST_DIR/words")
+  $id -o text
+  is_world "$before"
+  rehearse 0
+  is_world "$before"
   is_gone
 }
 
