@@ -89,22 +89,21 @@ size_t rb_child_changes(const struct rb_rehearsal *r, const struct rb_child *c, 
 
 /* ---- the process ---- */
 
-/* Where its words go: a file without a name. */
-static hal9_status words_file(const struct rb_rehearsal *r, int *ret, struct hal9_error *err) {
+/* Where its words go: a file without a name. -1 where none can be had, as the disk is full: then it has none. */
+static int words_file(const struct rb_rehearsal *r) {
     _cleanup_free_ char *path =
         hal9_strf("%s/.rehearsal.%d", hal9_state_path(r->job->state), (int)getpid());
+    const int fd = hal9_sys_open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 
-    *ret = hal9_sys_open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (*ret < 0)
-        return hal9_error_errno(err, errno, "cannot make %s", path);
-    hal9_sys_unlink(path);
-    return HAL9_OK;
+    if (fd >= 0)
+        hal9_sys_unlink(path);
+    return fd;
 }
 
 /* The first line that says what is wrong. */
 static char *words_of(int fd) {
     char text[4096];
-    const ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+    const ssize_t n = fd < 0 ? -1 : pread(fd, text, sizeof(text) - 1, 0);
     const char *from = text, *tool = "hal9-rollback: ";
 
     if (n <= 0)
@@ -241,13 +240,11 @@ static hal9_status wait_end(const struct rb_rehearsal *r, struct hal9_child *chi
 static hal9_status run_once(const struct rb_rehearsal *r, const struct hal9_strv *args,
                             const char *since, struct rb_child *c, struct hal9_error *err) {
     struct hal9_child child = HAL9_CHILD_INIT;
-    _cleanup_close_ int words = -1;
+    _cleanup_close_ int words = words_file(r);
     struct watch w;
     const bool kills = c->kill_at > 0 && !c->killed;
-    hal9_status st = words_file(r, &words, err);
+    hal9_status st = kills ? watch_open(r, &w, err) : HAL9_OK;
 
-    if (st == HAL9_OK && kills)
-        st = watch_open(r, &w, err);
     if (st != HAL9_OK)
         return st;
     st = start(r, args, words, &child, err);

@@ -55,14 +55,33 @@ static hal9_status wait_for(const struct rb_rehearsal *r, const struct hal9_op *
     return st;
 }
 
-static hal9_status put_right(const struct rb_rehearsal *r, const char *id, struct hal9_error *err) {
+/* Parts of which the disturbance itself had failed, who knows where: an undo leaves them alone. */
+static hal9_status bring_back(const struct rb_rehearsal *r, const struct hal9_op *o,
+                              const char *snapshot, struct hal9_error *err) {
+    struct rb_rehearsal there = *r;
+    struct rb_child c = {.strategy = HAL9_PARTIAL};
+    hal9_status st = HAL9_OK;
+
+    there.id = snapshot;
+    for (size_t i = 0; i < o->n_steps; i++)
+        if (o->steps[i].state == HAL9_STEP_WARNED)
+            hal9_strv_add(&c.parts, o->steps[i].name);
+    if (c.parts.n > 0)
+        st = rb_child_run(&there, &c, err);
+    rb_child_clear(&c);
+    return st;
+}
+
+static hal9_status put_right(const struct rb_rehearsal *r, const char *id, const char *snapshot,
+                             struct hal9_error *err) {
     _cleanup_(hal9_op_clear) struct hal9_op o = {0};
     _cleanup_(hal9_op_result_clear) struct hal9_op_result res = {0};
     hal9_status st = hal9_op_load(r->job->state, id, &o, err);
+    const bool disturbed = st == HAL9_OK && !hal9_rollback_subject(&o);
 
     if (st != HAL9_OK)
         return st;
-    if (!hal9_rollback_subject(&o))
+    if (disturbed)
         st = o.state == HAL9_OP_UNDONE ? HAL9_OK : hal9_op_undo(r->env, id, &res, err);
     else if (o.state == HAL9_OP_OPEN)
         st = hal9_op_resume(r->env, id, &res, err);
@@ -70,7 +89,7 @@ static hal9_status put_right(const struct rb_rehearsal *r, const char *id, struc
         st = hal9_error_set(err, HAL9_E_FAILED, "step %s failed: %s",
                             res.failed_step ? res.failed_step : "?",
                             res.error.message ? res.error.message : "?");
-    return st;
+    return st == HAL9_OK && disturbed ? bring_back(r, &o, snapshot, err) : st;
 }
 
 static hal9_status as_before(const struct rb_rehearsal *r, const cJSON *snapshot,
@@ -94,7 +113,7 @@ static hal9_status settle(const struct rb_rehearsal *r, const cJSON *snapshot,
     hal9_status st = any ? wait_for(r, &o, err) : HAL9_OK;
 
     if (any && st == HAL9_OK)
-        st = put_right(r, o.id, err);
+        st = put_right(r, o.id, id, err);
     hal9_op_clear(&o);
     if (any && st == HAL9_OK)
         st = as_before(r, snapshot, err);

@@ -122,10 +122,11 @@ static hal9_status finish(struct rb_rehearsal *r, struct hal9_error *err) {
         hal9_status st = rb_child_run(r, &c, err);
 
         rb_child_clear(&c);
-        free(differs);
-        differs = st == HAL9_OK ? what_differs(r) : NULL;
-        if (st != HAL9_OK)
+        if (st == HAL9_E_INTERRUPTED)
             return st;
+        hal9_error_clear(err);
+        free(differs);
+        differs = what_differs(r);
     }
     r->job->back = differs == NULL;
     if (!differs)

@@ -46,8 +46,8 @@ is_gone() {
   rollback_site 1 0
   sed -i '/balancer: edge, backend/d; s/health: .*//' "$HAL9OPS_CONFIG"
   rehearse 0 --thorough
-  lines=$(records '[.[] | select(.strategy == "immediate" and .killed) | .killed] | unique | length')
-  [ "$lines" -ge 6 ]
+  many=$(records '[.[] | select(.strategy == "immediate" and .killed) | .killed] | unique | length')
+  [ "$many" -ge 6 ]
   [ "$(records 'map(.state) | unique | join(",")')" = pass ]
   is_gone
 }

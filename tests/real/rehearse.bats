@@ -106,8 +106,7 @@ is_gone() {
   chown -R 4242:4242 "$site_dir" "$HAL9OPS_CONFIG" "$HAL9OPS_LOCK_DIR" "$HAL9OPS_STATE_DIR.user" "$TEST_DIR/edge.sock"
   chown 0:0 "$site_dir/conf/app.yaml"
   before=$(world)
-  export HAL9OPS_STATE_DIR=$HAL9OPS_STATE_DIR.user/state
-  run as_user 4242 "$HAL9_BIN/hal9-rollback" rehearse -o junit
+  run as_user 4242 "$HAL9_BIN/hal9-rollback" rehearse -o junit --state-dir "$HAL9OPS_STATE_DIR.user/state"
   echo "$output"
   [ "$status" -eq 1 ]
   is_world "$before"
@@ -202,6 +201,21 @@ stop_rehearsal() {
   is_world "$before"
   [ -z "$(find "$site_dir/conf" -name '.hal9-tmp*')" ]
   is_gone
+}
+
+@test "a disk that gets full in the middle: it ends with words, and all is as before, by itself or by the next one" {
+  staging 1 0
+  sed -i '/balancer: edge, backend/d; s/health: .*//' "$HAL9OPS_CONFIG"
+  before=$(world)
+  for point in open:90+ write:100+ write:110 fsync:80+; do
+    status=0
+    HAL9OPS_FAULT=$point:ENOSPC hal9-rollback rehearse -o json >"$TEST_DIR/out" 2>"$TEST_DIR/words" || status=$?
+    echo "$point: $status: $(cat "$TEST_DIR/words")"
+    [ "$status" -lt 128 ]
+    rehearse 0
+    is_world "$before"
+    is_gone
+  done
 }
 
 @test "what others changed since a killed rehearsal is not overwritten" {
