@@ -58,6 +58,32 @@ is_gone() {
   [ "$(grep -l '"type":"resume"' "$HAL9OPS_STATE_DIR"/journal/*.ndjson | wc -l)" -ge 6 ]
 }
 
+@test "flagd's own evaluator gives the same answers after it, whatever rules and variants a flag has" {
+  load ../real/flagd
+  need_flagd_core
+  staging 1 0
+  sed -i '/balancer: edge, backend/d; /files: /d; /release: /d; s/health: .*//' "$HAL9OPS_CONFIG"
+  cat >"$site_dir/flags.json" <<'JSON'
+{
+  "$schema": "https://flagd.dev/schema/v0/flags.json",
+  "flags": {
+    "share": {"state": "ENABLED", "variants": {"on": true, "off": false}, "defaultVariant": "off", "targeting": {"fractional": [["on", 25], ["off", 75]]}},
+    "ruled": {"state": "ENABLED", "variants": {"yes": true, "no": false}, "defaultVariant": "no", "targeting": {"if": [{"ends_with": [{"var": "targetingKey"}, "7"]}, "yes", "no"]}},
+    "asleep": {"state": "DISABLED", "variants": {"on": true, "off": false}, "defaultVariant": "on"}
+  }
+}
+JSON
+  answers() {
+    for f in share ruled asleep; do evaluate "$site_dir/flags.json" "$f"; done
+  }
+  before=$(answers)
+  rehearse 0
+  [ "$(records '[.[] | select(.part == "flags:main" and .state == "pass")] | length')" -eq 6 ]
+  [ "$(answers)" = "$before" ]
+  # Each of them was another in between, and the file never broken.
+  [ "$(cat "$HAL9OPS_STATE_DIR"/journal/*.ndjson | jq -rs '[.[] | select(.subject.rehearsal) | .steps[].args.flags | keys[]] | unique | join(" ")')" = "asleep ruled share" ]
+}
+
 @test "where the configuration doesn't say staging: true, or is of another environment, nothing is touched" {
   rollback_site 1 1
   before=$(world)
@@ -95,6 +121,16 @@ is_gone() {
   grep -q 'balancer:edge/hal9' "$TEST_DIR/words"
   [ "$(flag new-path)" = off ]
   [ "$(hal9-rollback history -o json | jq -s '[.[] | select(.kind == "operation")] | length')" -eq 0 ]
+}
+
+@test "a balancer that hangs is a part that can't be read, within bounds" {
+  staging 1 1
+  kill -STOP "$(cat "$TEST_DIR/edge.pid")"
+  timeout 60 hal9-rollback rehearse -o json >"$TEST_DIR/out" 2>"$TEST_DIR/words" || status=$?
+  kill -CONT "$(cat "$TEST_DIR/edge.pid")"
+  cat "$TEST_DIR/words"
+  [ "$status" -eq 4 ]
+  grep -q 'balancer:edge/hal9' "$TEST_DIR/words"
 }
 
 @test "a file that can't be written fails its part, by name and with exit 1; all else passes, and all is back" {
