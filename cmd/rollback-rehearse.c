@@ -25,12 +25,19 @@ static void told(void *data, const char *words) {
     cli_warn("%s", words);
 }
 
-static char *name_of(const struct hal9_rehearsal_run *r) {
-    const char *how = hal9_strategy_name(r->strategy);
+static char *name_of(enum hal9_strategy strategy, const char *killed) {
+    const char *how = hal9_strategy_name(strategy);
 
-    return r->killed ? hal9_strf("%s, killed at %s%s", how,
-                                 hal9_startswith(r->killed, "line") ? "" : "the ", r->killed)
-                     : hal9_strdup(how);
+    return killed ? hal9_strf("%s, killed at %s%s", how,
+                              hal9_startswith(killed, "line") ? "" : "the ", killed)
+                  : hal9_strdup(how);
+}
+
+static void on_begin(void *data, enum hal9_strategy strategy, const char *killed) {
+    _cleanup_free_ char *name = name_of(strategy, killed);
+
+    (void)data;
+    cli_progress("%s", name);
 }
 
 static cJSON *part_json(const struct hal9_rehearsed_part *p) {
@@ -96,7 +103,7 @@ static void say(const struct hal9_rehearsal_run *r, const char *name) {
 }
 
 static void on_run(void *data, const struct hal9_rehearsal_run *r) {
-    _cleanup_free_ char *name = name_of(r);
+    _cleanup_free_ char *name = name_of(r->strategy, r->killed);
 
     (void)data;
     if (cli.form)
@@ -309,6 +316,7 @@ int rollback_rehearse(void) {
     it.job.plan = cli.operands.n == 2 ? cli.operands.v[1] : rollback_options.plan;
     it.job.thorough = rollback_options.thorough != 0;
     it.job.told = told;
+    it.job.on_begin = on_begin;
     it.job.on_run = on_run;
     it.runs = cJSON_CreateArray();
     int code = read_every();

@@ -249,6 +249,8 @@ static void forget(struct round *d) {
 /* at: for each child the line at which it is killed, 0 for none; NULL: no kills at all. */
 static hal9_status play(struct round *d, const size_t *at, const char *killed,
                         struct hal9_error *err) {
+    if (d->r->job->on_begin)
+        d->r->job->on_begin(d->r->job->data, d->strategy, killed);
     hal9_status st = rb_disturb(d->r, err);
 
     for (size_t k = 0; at && k < d->n; k++)

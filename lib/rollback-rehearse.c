@@ -172,19 +172,40 @@ static hal9_status need_staging(const struct hal9_config *c, struct hal9_error *
     return HAL9_E_USAGE;
 }
 
+/* One at a time: what lies about of another that is alive isn't a killed one's. The kernel drops the lock with the process. */
+static hal9_status lock(const struct rb_rehearsal *r, struct hal9_locks **ret,
+                        struct hal9_error *err) {
+    const struct hal9_lock_opts o = {.dir = r->env->lock_dir,
+                                     .timeout_ms = r->env->lock_timeout_ms,
+                                     .cancel_fd = r->env->cancel ? r->env->cancel->soft_fd : -1};
+    _cleanup_strv_ struct hal9_strv names = {0};
+
+    hal9_strv_take(&names, hal9_strf("rehearsal:%s", r->plan->name));
+    hal9_status st = hal9_locks_take(&names, &o, ret, err);
+
+    if (st == HAL9_E_BUSY)
+        hal9_error_prefix(err, "plan %s is being rehearsed", r->plan->name);
+    return st;
+}
+
 hal9_status hal9_rollback_rehearse(struct hal9_rehearsal *job, const struct hal9_op_env *env,
                                    struct hal9_error *err) {
     struct rb_rehearsal r = {.job = job, .env = env};
+    struct hal9_locks *locks = NULL;
     hal9_status st = need_staging(job->config, err);
 
     if (st == HAL9_OK)
         st = find_parts(&r, err);
+    if (st == HAL9_OK)
+        st = lock(&r, &locks, err);
     if (st == HAL9_OK)
         st = rb_rehearse_settle(&r, err);
     if (st == HAL9_OK)
         st = take(&r, err);
     if (st == HAL9_OK)
         st = play(&r, err);
+    if (locks)
+        hal9_locks_release(locks);
     for (size_t i = 0; i < r.n; i++) {
         free(r.v[i].skipped);
         free(r.v[i].broken);

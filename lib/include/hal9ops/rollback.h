@@ -272,7 +272,9 @@ struct hal9_rehearsal {
     int64_t every_ms;  /* between two stops */
     void (*told)(void *data,
                  const char *words); /* what was left by an earlier rehearsal, what comes next */
-    void (*on_run)(void *data, const struct hal9_rehearsal_run *r); /* one has ended */
+    /* one begins, one has ended; on_begin NULL-able */
+    void (*on_begin)(void *data, enum hal9_strategy strategy, const char *killed);
+    void (*on_run)(void *data, const struct hal9_rehearsal_run *r);
     void *data;
     /* filled */
     size_t passed, failed, unknown, skipped;
@@ -281,7 +283,7 @@ struct hal9_rehearsal {
 /*
  * Takes a snapshot; disturbs every part (an operation), rolls back to it, and compares, by each strategy; then again with the rollback killed (SIGKILL) in the middle and
  * resumed. At the end all is as before, and the snapshot is gone. What an earlier rehearsal of the plan left behind, as it was killed, is taken back first.
- * HAL9_E_USAGE: the configuration isn't of staging. HAL9_E_UNKNOWN: a part can't be read, and nothing was touched. HAL9_E_INTERRUPTED: stopped, and
+ * HAL9_E_USAGE: the configuration isn't of staging. HAL9_E_UNKNOWN: a part can't be read, and nothing was touched. HAL9_E_BUSY: it is being rehearsed now. HAL9_E_INTERRUPTED: stopped, and
  * all is as before where job->back. HAL9_E_FAILED: it isn't; the hint names the snapshot.
  */
 HAL9_API hal9_status hal9_rollback_rehearse(struct hal9_rehearsal *job,
