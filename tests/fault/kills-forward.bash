@@ -1,16 +1,6 @@
 # What the files share that kill hal9-rollback forward.
 # shellcheck shell=bash disable=SC2034,SC2154 # set by the helpers, or read in the tests
 
-kills_setup() {
-  common_setup
-  FORWARD="      every: 0s
-      phases:
-        - {name: shadow, share: 0, run: [sh, -c, 'echo shadow >$site_dir/ran']}
-        - {name: canary, share: 5, validate: [$(gate_check)]}
-        - {name: full, share: 100, set: {new-path: on}, release: releases/2}"
-  forward_site
-}
-
 begun() { # LAST: the newest operation where it isn't that one
   local now
   now=$(operation .id)
@@ -55,12 +45,16 @@ start_over() {
   is_world "$before"
 }
 
+# Every second one, from the first or the second by chance; each in a long run.
 every_line() { # VERB…: in turns
-  local total n last verbs=("$@")
+  local total n last first step=2 verbs=("$@")
+  first=$((RANDOM % 2 + 1))
+  [ -z "${HAL9OPS_KILLS:-}" ] || first=1 step=1
+  echo "# lines from $first by $step" >&3
   total=$(lines_of hal9-rollback forward)
   [ "$total" -ge 14 ]
   start_over
-  for n in $(seq "$total"); do
+  for n in $(seq "$first" "$step" "$total"); do
     last=$(operation .id)
     kill_at_line "$n" hal9-rollback forward || fail "line $n of $total was not reached"
     after_kill "${verbs[n % ${#verbs[@]}]}" "line $n of $total" "$last"

@@ -40,8 +40,8 @@ address_of() { # SERVER
 }
 
 # One that ends as the file says: 0 passes, 2 fails, 3 can't tell.
-gate_check() {
-  echo "{command: [sh, -c, 'exit \$(cat $TEST_DIR/gate)'], name: ${1:-parity}}"
+gate_check() { # [NAME [FILE]]
+  echo "{command: [sh, -c, 'exit \$(cat ${2:-$TEST_DIR/gate})'], name: ${1:-parity}}"
 }
 
 forward() {
