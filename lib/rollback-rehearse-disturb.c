@@ -230,11 +230,29 @@ static void note_broken(struct rb_rehearsal *r, const struct hal9_op *o) {
         }
 }
 
+/* It came to no end: what it did is taken back, and it is ended, where that can be. */
+static void take_back(const struct hal9_op_env *env, const char *id) {
+    _cleanup_(hal9_op_result_clear) struct hal9_op_result res = {0};
+    _cleanup_error_ struct hal9_error e = {0};
+
+    if (hal9_op_undo(env, id, &res, &e) != HAL9_OK)
+        hal9_log(1, "operation %s can't be taken back now: %s", id, e.message);
+}
+
+/* A first signal doesn't stop it half-way: it is short, and what it has done comes back then. */
 hal9_status rb_disturb(struct rb_rehearsal *r, struct hal9_error *err) {
     _cleanup_(hal9_op_result_clear) struct hal9_op_result res = {0};
     _cleanup_(hal9_op_clear) struct hal9_op o = {0};
-    hal9_status st = hal9_op_run(r->env, make_plan, r, &res, err);
+    struct hal9_op_env env = *r->env;
+    struct hal9_cancel cancel = {.soft_fd = -1, .hard_fd = -1};
 
+    if (r->env->cancel)
+        cancel.soft_fd = cancel.hard_fd = r->env->cancel->hard_fd;
+    env.cancel = &cancel;
+    hal9_status st = hal9_op_run(&env, make_plan, r, &res, err);
+
+    if (st != HAL9_OK && st != HAL9_E_INTERRUPTED && res.id[0])
+        take_back(&env, res.id);
     if (st == HAL9_OK && res.id[0])
         st = hal9_op_load(r->job->state, res.id, &o, err);
     if (st == HAL9_OK)

@@ -102,17 +102,20 @@ kill_rehearsal() {
   is_gone
 }
 
-@test "a first signal: no further round, all is as before, and its exit code" {
+@test "a first signal, whenever it comes: no further round, all is as before, and its exit code" {
   staging 1 1
   before=$(world)
-  env --default-signal=INT hal9-rollback rehearse -o json >"$TEST_DIR/out" 2>"$TEST_DIR/words" 3>&- 4>&- </dev/null &
-  pid=$!
-  wait_for_log "$TEST_DIR/out" '"strategy":"immediate"' 30
-  kill -INT "$pid"
-  status=0
-  wait "$pid" || status=$?
-  cat "$TEST_DIR/words"
-  [ "$status" -eq 130 ]
-  is_world "$before"
-  is_gone
+  for when in '"kind":"begin"' '"strategy":"immediate"' '"killed":"first change"'; do
+    rm -f "$TEST_DIR/out"
+    env --default-signal=INT hal9-rollback rehearse -o json >"$TEST_DIR/out" 2>"$TEST_DIR/words" 3>&- 4>&- </dev/null &
+    pid=$!
+    wait_for_log "$TEST_DIR/out" "$when" 30
+    kill -INT "$pid"
+    status=0
+    wait "$pid" || status=$?
+    cat "$TEST_DIR/words"
+    [ "$status" -eq 130 ]
+    is_world "$before"
+    is_gone
+  done
 }
