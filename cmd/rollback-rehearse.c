@@ -6,8 +6,6 @@
 #include "base/cleanup.h"
 #include "rollback.h"
 
-extern char **environ;
-
 static struct {
     struct hal9_rehearsal job;
     struct hal9_op_env env;
