@@ -9,13 +9,13 @@ set -euo pipefail
   unknown='`--list 8080`: an unknown holder, one cgroup for all'
 }
 # key | what | peer | target: times faster (>), at most times as much (<), at most seconds (s), none (-)
-rows=tree-first-1024|a snapshot of 100,000 files of 1 KiB|\`tar -c\` to a file|>1
+rows="
+tree-first-1024|a snapshot of 100,000 files of 1 KiB|\`tar -c\` to a file|>1
 tree-again-1024|the same again, nothing has changed|the first|-
 tree-tar-1024|the same again, nothing has changed|\`tar -c\` to a file|-
 tree-first-4096|a snapshot of 100,000 files of 4 KiB|\`tar -c\` to a file|-
 tree-again-4096|the same again, nothing has changed|the first|>10
 tree-tar-4096|the same again, nothing has changed|\`tar -c\` to a file|-
-"
 port-own-ss|$own|\`ss -ltnp\`|>12
 port-own-fuser|$own|\`fuser\`|>15
 port-own-lsof|$own|\`lsof -nP\`|>25

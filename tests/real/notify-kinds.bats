@@ -57,7 +57,7 @@ receiver() {
   cron
   [ $(($(now_ms) - before)) -lt 15000 ]
   [ "$(spooled)" -eq 1 ]
-  for pid in $(cat "$TEST_DIR/pids"); do wait_for_exit "$pid" || fail "pid $pid is left"; done
+  while read -r pid; do wait_for_exit "$pid" || fail "pid $pid is left"; done <"$TEST_DIR/pids"
   receiver "cat >>$TEST_DIR/got"
   at 30 && cron
   [ "$(spooled)" -eq 0 ]

@@ -79,7 +79,7 @@ incident() {
   rm "$HAL9OPS_STATE_DIR/journal/$twin.ndjson"
   hal9-rollback history -o text >"$TEST_DIR/history"
   [ "$(awk '{ print index($0, "hal9-restart"), index($0, "done"), match($0, /[0-9]\/[0-9]/) }' "$TEST_DIR/history" | sort -u | wc -l)" -eq 1 ]
-  for short in $(awk '{ print $1 }' "$TEST_DIR/history"); do hal9-rollback show "$short" >/dev/null; done
+  while read -r short _; do hal9-rollback show "$short" >/dev/null </dev/null || fail "$short"; done <"$TEST_DIR/history"
   run hal9-rollback history --last 1 -o text
   [ "${#lines[@]}" -eq 1 ]
   run hal9-rollback history --last -1
