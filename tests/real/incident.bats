@@ -8,19 +8,19 @@ load incident
 setup() {
   common_setup
   skip_unless jq
-  site
+  GATE=40s site
 }
 
 @test "the pipe finds the thief, frees the port, starts the service and proves it" {
   start_fixture layer9-server --port "$port"
   run hal9-health -o text
-  [ "$status" -eq 1 ]
+  [ "$status" -eq 1 ] || fail "exit $status: $output"
   [[ $output == *"port conflict"* && $output == *"layer9-server (pid $fixture_pid"* ]]
   run incident_pipe
-  [ "$status" -eq 0 ]
+  [ "$status" -eq 0 ] || fail "exit $status: $output"
   is_gone "$fixture_pid"
   run hal9-health -o text
-  [ "$status" -eq 0 ]
+  [ "$status" -eq 0 ] || fail "exit $status: $output"
   [[ $output == *"healthy"* ]]
 }
 
@@ -30,7 +30,7 @@ setup() {
   first=$(listener)
   [ "$(operations)" -eq 2 ]
   run incident_pipe --settle 100ms
-  [ "$status" -eq 0 ]
+  [ "$status" -eq 0 ] || fail "exit $status: $output"
   [ "$(operations)" -eq 2 ]
   [ "$(listener)" = "$first" ]
 }
@@ -48,14 +48,14 @@ setup() {
 @test "a thief that ignores TERM is killed after the grace" {
   start_fixture layer9-server --port "$port" --ignore-term
   run incident_pipe --settle 100ms --grace 300ms
-  [ "$status" -eq 0 ]
+  [ "$status" -eq 0 ] || fail "exit $status: $output"
   is_gone "$fixture_pid"
 }
 
 @test "a thief that respawns is told, with who starts it, and the exit is 1" {
   start_fixture layer9-server --port "$port" --respawn --respawn-delay 50
   run hal9-portfix hal9-server -o text
-  [ "$status" -eq 1 ]
+  [ "$status" -eq 1 ] || fail "exit $status: $output"
   [[ $output == *"taken again"* && $output == *"$fixture_pid"* ]]
   is_alive "$fixture_pid"
 }
@@ -63,7 +63,7 @@ setup() {
 @test "a thief with forked workers goes with all of them" {
   start_fixture layer9-server --port "$port" --workers 3
   run incident_pipe --settle 100ms
-  [ "$status" -eq 0 ]
+  [ "$status" -eq 0 ] || fail "exit $status: $output"
   is_gone "$fixture_pid"
   [ "$(hal9-portfix --list --all -o json "$port" | jq -s '[.[] | select(.kind == "holder" and .name == "layer9-server")] | length')" -eq 0 ]
 }
@@ -71,46 +71,46 @@ setup() {
 @test "workers left behind by their master hold the port and are found" {
   start_fixture layer9-server --port "$port" --workers 2 --orphan-workers
   run incident_pipe --settle 100ms
-  [ "$status" -eq 0 ]
+  [ "$status" -eq 0 ] || fail "exit $status: $output"
   [[ $(listener) != "$fixture_pid" ]]
 }
 
 @test "the right program answering for the wrong service is not healthy, and nobody is stopped for it" {
   GATE=3s ARGS='--claim, other' write_site
   run hal9-restart hal9-server -o text
-  [ "$status" -eq 1 ]
+  [ "$status" -eq 1 ] || fail "exit $status: $output"
   run hal9-health -o text
-  [ "$status" -eq 1 ]
+  [ "$status" -eq 1 ] || fail "exit $status: $output"
   [[ $output == *"check failed"* && $output == *"/service"* ]]
 }
 
 @test "a slow start is waited for" {
-  ARGS='--slow-start, "1500"' write_site
+  GATE=40s ARGS='--slow-start, "1500"' write_site
   run incident_pipe --settle 100ms
-  [ "$status" -eq 0 ]
+  [ "$status" -eq 0 ] || fail "exit $status: $output"
 }
 
 @test "a service that exits at its start: its log is shown, exit 1, nothing else is changed" {
-  ARGS='--exit-at-start, "3"' write_site
+  GATE=40s ARGS='--exit-at-start, "3"' write_site
   run hal9-restart hal9-server -o text
-  [ "$status" -eq 1 ]
+  [ "$status" -eq 1 ] || fail "exit $status: $output"
   [[ $output == *"cannot open database"* ]]
   run incident_pipe --settle 100ms
-  [ "$status" -eq 1 ]
+  [ "$status" -eq 1 ] || fail "exit $status: $output"
   [ -z "$(listener)" ]
 }
 
 @test "a stranger on the port is never killed: exit 1, who it is and what next" {
   start_fixture hold-port --port "$port"
   run hal9-portfix hal9-server -o text
-  [ "$status" -eq 1 ]
+  [ "$status" -eq 1 ] || fail "exit $status: $output"
   [[ $output == *"hold-port"* && $output == *"$fixture_pid"* && $output == *"--force=holder"* ]]
   is_alive "$fixture_pid"
   run incident_pipe --settle 100ms
-  [ "$status" -eq 1 ]
+  [ "$status" -eq 1 ] || fail "exit $status: $output"
   is_alive "$fixture_pid"
   run hal9-portfix "$port" --yes --force=holder --settle 100ms
-  [ "$status" -eq 0 ]
+  [ "$status" -eq 0 ] || fail "exit $status: $output"
   is_gone "$fixture_pid"
 }
 
@@ -119,7 +119,7 @@ setup() {
   start_fixture tcp-client --port "$port"
   client=$fixture_pid
   run incident_pipe --settle 100ms
-  [ "$status" -eq 0 ]
+  [ "$status" -eq 0 ] || fail "exit $status: $output"
   is_alive "$client"
 }
 
@@ -128,7 +128,7 @@ setup() {
   start_fixture layer9-server --port "$port"
   chmod 0644 "$HAL9OPS_CONFIG"
   run as_user 12345 env "PATH=$PATH" HAL9OPS_CONFIG="$HAL9OPS_CONFIG" HAL9OPS_STATE_DIR="$TEST_DIR/none" hal9-portfix --list "$port" -o text
-  [ "$status" -eq 4 ]
+  [ "$status" -eq 4 ] || fail "exit $status: $output"
   [[ $output == *"root"* ]]
   is_alive "$fixture_pid"
 }
@@ -136,9 +136,9 @@ setup() {
 @test "an empty stream: nothing is done, exit 4" {
   start_fixture layer9-server --port "$port"
   run bash -c 'hal9-portfix - </dev/null'
-  [ "$status" -eq 4 ]
+  [ "$status" -eq 4 ] || fail "exit $status: $output"
   run bash -c 'hal9-restart - </dev/null'
-  [ "$status" -eq 4 ]
+  [ "$status" -eq 4 ] || fail "exit $status: $output"
   is_alive "$fixture_pid"
 }
 
@@ -147,7 +147,7 @@ setup() {
   hal9-health >"$TEST_DIR/whole" || true
   head -n -1 "$TEST_DIR/whole" >"$TEST_DIR/cut"
   run bash -c 'hal9-portfix - <"$TEST_DIR/cut"'
-  [ "$status" -eq 4 ]
+  [ "$status" -eq 4 ] || fail "exit $status: $output"
   is_alive "$fixture_pid"
   [ "$(operations)" -eq 0 ]
 }
@@ -155,10 +155,10 @@ setup() {
 @test "a tool before that ended in a usage error: its 2 goes down the pipe, nothing is done" {
   start_fixture layer9-server --port "$port"
   run bash -c 'hal9-health -c "$TEST_DIR/missing.yaml" | hal9-portfix - | hal9-restart - | hal9-health -'
-  [ "$status" -eq 2 ]
+  [ "$status" -eq 2 ] || fail "exit $status: $output"
   is_alive "$fixture_pid"
   run bash -c 'hal9-health no-such-service | hal9-portfix -'
-  [ "$status" -eq 2 ]
+  [ "$status" -eq 2 ] || fail "exit $status: $output"
   is_alive "$fixture_pid"
   [ "$(operations)" -eq 0 ]
 }
@@ -191,7 +191,7 @@ setup() {
   is_gone "$thief"
   id=$(hal9-rollback history -o json | jq -s -r '[.[] | select(.kind == "operation")][-1].id')
   run hal9-rollback undo "$id"
-  [ "$status" -eq 0 ]
+  [ "$status" -eq 0 ] || fail "exit $status: $output"
   wait_ready
   [ "$fixture_server_pid" != "$thief" ]
   tr '\0' '\n' <"/proc/$fixture_server_pid/environ" | sort | cmp - "$TEST_DIR/env.before"
@@ -206,7 +206,7 @@ setup() {
   incident_pipe --settle 100ms >"$TEST_DIR/records"
   run_id=$(jq -s -r '.[0].run' "$TEST_DIR/records")
   run hal9-rollback undo "$run_id"
-  [ "$status" -eq 0 ]
+  [ "$status" -eq 0 ] || fail "exit $status: $output"
   wait_ready
   [ "$(listener)" = "$fixture_server_pid" ]
   [ "$(cat "/proc/$fixture_server_pid/comm")" = layer9-server ]
@@ -227,9 +227,9 @@ YAML
   run hal9-health hal9-server -o text
   [[ $output == *"hal9-server is not running"* ]]
   run hal9-restart hal9-server
-  [ "$status" -eq 0 ]
+  [ "$status" -eq 0 ] || fail "exit $status: $output"
   is_alive "$other"
   [ "$(listener)" != "$other" ]
   run hal9-health
-  [ "$status" -eq 0 ]
+  [ "$status" -eq 0 ] || fail "exit $status: $output"
 }

@@ -25,7 +25,7 @@ told() {
 # end_watch: TERM to hal9-health; the tools behind it come to the end of their input.
 end_watch() {
   kill -TERM "$(ps -o pid= -C hal9-health --ppid "$watcher" | tr -d ' ' | head -n 1)"
-  wait_for_exit "$watcher" 20 || fail "the pipe goes on"
+  wait_for_exit "$watcher" 60 || fail "the pipe goes on"
 }
 
 # round N SERVICE:STATE:CAUSE… : one of a watch, begun RECORD_TIME or now.
