@@ -128,6 +128,14 @@ int rollback_held(const struct hal9_op_result *r, const struct hal9_error *err) 
     return code < CLI_SIGNAL ? CLI_UNFINISHED : code;
 }
 
+/* What has passed its gate is what last-healthy means. That it can't be kept only warns. */
+void rollback_keep_healthy(const char *id) {
+    _cleanup_error_ struct hal9_error err = {0};
+
+    if (hal9_rollback_note_ended(cli.config, cli.state, id, &err) != HAL9_OK)
+        cli_warn("all is healthy, but how it is now could not be kept: %s", err.message);
+}
+
 static int done(const struct hal9_op_result *r) {
     const char *what = job.ret_name ? job.ret_name : cli_short(job.ret_id);
 
@@ -140,6 +148,7 @@ static int done(const struct hal9_op_result *r) {
     }
     if (r->state == HAL9_OP_FAILED)
         return rollback_failed(r);
+    rollback_keep_healthy(r->id);
     if (r->warned > 0 && job.strategy == HAL9_GRADUAL)
         cli_say("a gate failed on the way: the rest was done at once\n");
     else if (r->warned > 0)

@@ -82,6 +82,8 @@ static int resume_or_abort(const char *verb) {
     } else if (s == HAL9_OK && !r.nothing && !cli.dry_run && r.state != HAL9_OP_FAILED) {
         if (r.state == HAL9_OP_ABORTED)
             rollback_stands(id);
+        else
+            rollback_keep_healthy(id);
         cli_say("operation %s is %s\n", cli_short(id), hal9_op_state_name(r.state));
         cli_next("hal9-rollback show %s", cli_short(id));
     }

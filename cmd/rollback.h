@@ -43,6 +43,8 @@ int rollback_held(const struct hal9_op_result *r, const struct hal9_error *err);
 int rollback_failed(const struct hal9_op_result *r);
 /* Where the parts of a rollback stand, a line each; nothing for other operations. */
 void rollback_stands(const char *id);
+/* A rollback has ended well: how all is now is what last-healthy means. */
+void rollback_keep_healthy(const char *id);
 
 /* rollback-forward.c: */
 int rollback_forward(void);

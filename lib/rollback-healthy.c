@@ -77,3 +77,32 @@ hal9_status hal9_rollback_note_healthy(const struct hal9_config *c, struct hal9_
     }
     return st;
 }
+
+/* Its final gate, of all the plan's services, was passed in that very operation. */
+static bool gate_passed(const struct hal9_op *o, const struct hal9_rollback_spec *plan) {
+    for (size_t i = o->n_steps; i-- > 0;) {
+        const struct hal9_op_step *s = &o->steps[i];
+
+        if (hal9_streq(s->name, "health"))
+            return s->state == HAL9_STEP_DONE &&
+                   (size_t)cJSON_GetArraySize(
+                       cJSON_GetObjectItemCaseSensitive(s->args, "services")) == plan->health.n;
+    }
+    return false;
+}
+
+hal9_status hal9_rollback_note_ended(const struct hal9_config *c, struct hal9_state *s,
+                                     const char *id, struct hal9_error *err) {
+    _cleanup_(hal9_op_clear) struct hal9_op o = {0};
+    const struct hal9_rollback_spec *plan = NULL;
+    hal9_status st = hal9_op_load(s, id, &o, err);
+
+    if (st != HAL9_OK)
+        return st;
+    const char *name = hal9_json_str(hal9_rollback_subject(&o), "plan");
+
+    if (o.state != HAL9_OP_DONE || o.undoes.n > 0 || !name ||
+        rb_plan_find(c, name, &plan, NULL) != HAL9_OK || !gate_passed(&o, plan))
+        return HAL9_OK;
+    return note(c, s, name, err);
+}

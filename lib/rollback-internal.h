@@ -16,6 +16,8 @@ struct rb_part {
     const struct hal9_balancer_spec *balancer; /* balancer */
     const char *backend;                       /* balancer */
     const struct hal9_flag_spec *flags;        /* flags */
+    const struct hal9_service *service;        /* service */
+    struct hal9_state *state;                  /* service: where its record is; NULL-able */
 };
 struct rb_parts {
     struct rb_part *v;
@@ -40,6 +42,9 @@ struct rb_part_kind {
     hal9_status (*diff)(const struct rb_part *p, struct hal9_state *s, const cJSON *a,
                         const cJSON *b, struct hal9_buf *ret_words, cJSON *ret_json, size_t *ret_n,
                         struct hal9_error *err);
+    /* The step kind and its args (fresh) by whose states it is read back once all is restored; NULL: those of plan's steps. */
+    const char *(*read_back)(const struct rb_part *p, const cJSON *wanted, cJSON **ret_args);
+    bool last; /* it is restored after those of all other kinds: it runs what they bring back */
 };
 
 /* ---- rollback-parts.c: the table, and which parts there are */
@@ -73,7 +78,8 @@ cJSON *rb_connections(void);
 cJSON *rb_services(const struct hal9_config *c, struct hal9_state *s);
 
 /* ---- one file a kind */
-extern const struct rb_part_kind rb_part_files, rb_part_release, rb_part_balancer, rb_part_flags;
+extern const struct rb_part_kind rb_part_files, rb_part_release, rb_part_balancer, rb_part_flags,
+    rb_part_command, rb_part_service;
 
 /* ---- rollback-lines.c */
 #define RB_DIFF_MAX ((size_t)4 << 20) /* bytes of a text that is compared line by line */

@@ -97,6 +97,9 @@ bool rb_may_be_placed(const struct rb_to *to, const struct rb_item *i) {
     for (size_t k = 0; k < to->n; k++) {
         const struct rb_item *p = &to->items[k];
 
+        if (i->part.kind->last && !p->part.kind->last && comes_back(p) && !p->placed &&
+            !rb_is_balancer(p) && !needs(p, i))
+            return false;
         if (needs(i, p) && comes_back(p) && !p->placed && !rb_is_balancer(p))
             return false;
     }

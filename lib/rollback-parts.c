@@ -6,10 +6,8 @@
 #include "rollback-internal.h"
 
 static const struct rb_part_kind *const table[] = {
-    &rb_part_balancer,
-    &rb_part_flags,
-    &rb_part_files,
-    &rb_part_release,
+    &rb_part_balancer, &rb_part_flags,   &rb_part_files,
+    &rb_part_release,  &rb_part_command, &rb_part_service,
 };
 
 const struct rb_part_kind *rb_part_kind(const char *kind) {
@@ -169,6 +167,56 @@ static hal9_status add_flags(const struct hal9_config *c, const char *store, str
     return HAL9_OK;
 }
 
+static hal9_status add_command(const struct hal9_part_spec *s, struct rb_parts *parts,
+                               struct rb_part **ret, struct hal9_error *err) {
+    const struct rb_part_kind *k;
+    hal9_status st = need_kind("command", &k, err);
+
+    if (st == HAL9_OK)
+        *ret = add(parts, k, hal9_strf("command:%s", s->command), NULL);
+    return st;
+}
+
+/* One that this build can stop and start; the service is there: the configuration was checked. */
+static hal9_status service_named(const struct hal9_config *c, const char *name,
+                                 const struct hal9_service **ret, struct hal9_error *err) {
+    const struct hal9_service *s = c ? hal9_config_service(c, name) : NULL;
+    const enum hal9_run_kind kind = s && s->run ? hal9_run_kind(s->run) : HAL9_RUN_NONE;
+
+    if (!s)
+        return hal9_error_set(err, HAL9_E_CONFIG, "no service '%s' in the configuration", name);
+    *ret = s;
+    if (kind == HAL9_RUN_EXEC || kind == HAL9_RUN_SYSTEMD)
+        return HAL9_OK;
+    hal9_status st =
+        kind == HAL9_RUN_NONE
+            ? hal9_error_set(err, HAL9_E_CONFIG,
+                             "service %s has no run: nothing says how it is started", name)
+            : hal9_error_set(err, HAL9_E_UNSUPPORTED,
+                             "service %s runs by %s: this build has no driver for such parts", name,
+                             kind == HAL9_RUN_KUBERNETES ? "kubernetes" : "container");
+
+    if (s->node)
+        hal9_error_place(err, s->node->file, s->node->line, s->node->col);
+    return st;
+}
+
+static hal9_status add_service(const struct hal9_config *c, const char *name,
+                               struct rb_parts *parts, struct rb_part **ret,
+                               struct hal9_error *err) {
+    const struct rb_part_kind *k;
+    const struct hal9_service *service = NULL;
+    hal9_status st = need_kind("service", &k, err);
+
+    if (st == HAL9_OK)
+        st = service_named(c, name, &service, err);
+    if (st != HAL9_OK)
+        return st;
+    *ret = add(parts, k, hal9_strf("service:%s", name), NULL);
+    (*ret)->service = service;
+    return HAL9_OK;
+}
+
 static hal9_status add_spec(const struct hal9_config *c, const struct hal9_part_spec *s,
                             struct rb_parts *parts, struct hal9_error *err) {
     hal9_status st = HAL9_OK;
@@ -180,6 +228,10 @@ static hal9_status add_spec(const struct hal9_config *c, const struct hal9_part_
         st = add_flags(c, s->flags, parts, &p, err);
     else if (s->release)
         st = add_path(parts, "release", s->release, s, err);
+    else if (s->command)
+        st = add_command(s, parts, &p, err);
+    else if (s->service)
+        st = add_service(c, s->service, parts, &p, err);
     for (size_t i = 0; st == HAL9_OK && i < s->files.n; i++)
         st = add_path(parts, "files", s->files.v[i], s, err);
     if (p)
@@ -215,6 +267,43 @@ static hal9_status balancer_of(const struct hal9_config *c, const char *rest, st
     return hal9_error_set(err, HAL9_E_CONFIG, "no balancer '%s' in the configuration", name);
 }
 
+/* A command is the configuration's, never the snapshot's: what is run stands there. */
+static hal9_status command_of(const struct hal9_config *c, const char *name, struct rb_part *p,
+                              struct hal9_error *err) {
+    for (size_t i = 0; c && i < c->rollback.n; i++) {
+        const struct hal9_rollback_spec *plan = c->rollback.v[i];
+
+        for (size_t k = 0; k < plan->parts.n; k++) {
+            const struct hal9_part_spec *s = plan->parts.v[k];
+
+            if (!hal9_streq(s->command, name))
+                continue;
+            p->spec = s;
+            return HAL9_OK;
+        }
+    }
+    return hal9_error_set(err, HAL9_E_CONFIG, "no command '%s' in the plans of the configuration",
+                          name);
+}
+
+/* What the part's name points to. */
+static hal9_status take_rest(const struct hal9_config *c, const char *rest, struct rb_part *p,
+                             struct hal9_error *err) {
+    const char *kind = p->kind->kind;
+
+    if (strcmp(kind, "files") == 0 || strcmp(kind, "release") == 0)
+        p->path = hal9_strdup(rest);
+    else if (strcmp(kind, "balancer") == 0)
+        return balancer_of(c, rest, p, err);
+    else if (strcmp(kind, "command") == 0)
+        return command_of(c, rest, p, err);
+    else if (strcmp(kind, "service") == 0)
+        return service_named(c, rest, &p->service, err);
+    else if (!(p->flags = flags_named(c, rest)))
+        return hal9_error_set(err, HAL9_E_CONFIG, "no flag store '%s' in the configuration", rest);
+    return HAL9_OK;
+}
+
 hal9_status rb_part_of_snapshot(const struct hal9_config *c, const cJSON *part, struct rb_part *ret,
                                 struct hal9_error *err) {
     const char *name = hal9_json_str(part, "part"), *kind = hal9_json_str(part, "kind");
@@ -229,16 +318,7 @@ hal9_status rb_part_of_snapshot(const struct hal9_config *c, const cJSON *part, 
         return st;
     p.name = hal9_strdup(name);
     rest = p.name + (rest + 1 - name);
-    if (strcmp(kind, "files") == 0 || strcmp(kind, "release") == 0) {
-        p.path = hal9_strdup(rest);
-    } else if (strcmp(kind, "balancer") == 0) {
-        st = balancer_of(c, rest, &p, err);
-    } else if (strcmp(kind, "flags") == 0) {
-        p.flags = flags_named(c, rest);
-        if (!p.flags)
-            st =
-                hal9_error_set(err, HAL9_E_CONFIG, "no flag store '%s' in the configuration", rest);
-    }
+    st = take_rest(c, rest, &p, err);
     if (st == HAL9_OK)
         *ret = p;
     else

@@ -102,6 +102,7 @@ static hal9_status add_item(struct rb_to *to, const cJSON *part, const struct rb
     }
     i->then = cJSON_GetObjectItemCaseSensitive(part, "state");
     i->spec = spec_of(planned, i->part.name);
+    i->part.state = to->job->state;
     to->n++;
     return HAL9_OK;
 }
@@ -172,8 +173,10 @@ static hal9_status read_item(struct rb_to *to, struct rb_item *i, struct hal9_er
     return st == HAL9_OK ? differs(i, err) : st;
 }
 
-static bool decides(hal9_status st) {
-    return st == HAL9_E_REFUSED || st == HAL9_E_INTERRUPTED;
+/* What is no matter of reading ends it: a guard, a person, a configuration that can't be right. */
+static bool decides(const struct rb_to *to, hal9_status st) {
+    return st == HAL9_E_REFUSED || st == HAL9_E_INTERRUPTED ||
+           (st == HAL9_E_CONFIG && !to->job->best_effort);
 }
 
 /* All that can't be read is told at once. */
@@ -201,7 +204,7 @@ hal9_status rb_to_read(struct rb_to *to, struct hal9_error *err) {
         forget(i);
         hal9_status st = read_item(to, i, &i->unread);
 
-        if (decides(st) && i->chosen)
+        if (decides(to, st) && i->chosen)
             return hal9_error_move(err, &i->unread);
         unread += st != HAL9_OK && i->chosen;
         chosen += i->chosen;

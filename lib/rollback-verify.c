@@ -20,7 +20,14 @@ static void add_item(cJSON *items, const char *part, const char *kind, cJSON *ar
 static void add_part(cJSON *items, const struct rb_item *i) {
     _cleanup_(hal9_plan_clear) struct hal9_plan all = {0};
     _cleanup_strv_ struct hal9_strv names = {0};
+    cJSON *args = NULL;
+    const char *kind =
+        i->part.kind->read_back ? i->part.kind->read_back(&i->part, i->then, &args) : NULL;
 
+    if (kind)
+        add_item(items, i->part.name, kind, args);
+    if (i->part.kind->read_back)
+        return;
     if (i->part.kind->plan(&i->part, i->then, NULL, &all, &names, NULL) != HAL9_OK)
         return;
     for (size_t k = 0; k < all.n; k++)
@@ -83,6 +90,18 @@ static hal9_status service_json(const struct rb_to *to, const struct hal9_servic
     return HAL9_OK;
 }
 
+/* One that the snapshot had stopped can't be healthy, and needn't be. */
+static bool was_stopped(const struct rb_to *to, const char *service) {
+    for (size_t k = 0; k < to->n; k++) {
+        const struct rb_item *i = &to->items[k];
+
+        if (i->chosen && i->part.service && hal9_streq(i->part.service->name, service) &&
+            !hal9_json_bool(i->then, "running", true))
+            return true;
+    }
+    return false;
+}
+
 static hal9_status services_json(const struct rb_to *to, cJSON *list, int64_t *ret_within_ms,
                                  struct hal9_error *err) {
     hal9_status st = HAL9_OK;
@@ -91,6 +110,8 @@ static hal9_status services_json(const struct rb_to *to, cJSON *list, int64_t *r
         const struct hal9_service *s = NULL;
         cJSON *j = NULL;
 
+        if (was_stopped(to, to->plan->health.v[i]))
+            continue;
         st = hal9_config_need_service(to->job->config, to->plan->health.v[i], &s, err);
         if (st == HAL9_OK)
             st = service_json(to, s, &j, err);
@@ -133,10 +154,19 @@ hal9_status rb_add_verify(struct rb_chain *c, struct hal9_error *err) {
     add_read_back(c);
     if (!c->to->plan || c->to->plan->health.n == 0)
         return HAL9_OK;
-    _cleanup_free_ char *names = hal9_strv_join(&c->to->plan->health, ", ");
+    _cleanup_strv_ struct hal9_strv asked = {0};
 
-    return rb_add_gate(
-        c, "health", 0, false,
-        hal9_strf("see that %s %s healthy", names, c->to->plan->health.n == 1 ? "is" : "are"), &s,
-        err);
+    for (size_t i = 0; i < c->to->plan->health.n; i++)
+        if (was_stopped(c->to, c->to->plan->health.v[i]))
+            rb_tell(c->to, "%s was stopped in the snapshot: whether it is healthy is not asked",
+                    c->to->plan->health.v[i]);
+        else
+            hal9_strv_add(&asked, c->to->plan->health.v[i]);
+    if (asked.n == 0)
+        return HAL9_OK;
+    _cleanup_free_ char *names = hal9_strv_join(&asked, ", ");
+
+    return rb_add_gate(c, "health", 0, false,
+                       hal9_strf("see that %s %s healthy", names, asked.n == 1 ? "is" : "are"), &s,
+                       err);
 }

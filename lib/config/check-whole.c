@@ -185,29 +185,21 @@ static void check_cycles(const struct hal9_config *c, const struct by_name *all,
 }
 
 static void check_part(const struct hal9_config *c, const struct hal9_rollback_spec *r, size_t k,
-                       struct hal9_strv *paths, struct hal9_errors *errors) {
+                       struct hal9_errors *errors) {
     const struct hal9_part_spec *p = r->parts.v[k];
     const struct hal9_node *at = element(r->node, "parts", k);
-    struct hal9_strv mine = {0};
 
     need(errors, &c->balancers, "balancer", p->balancer, at);
     need(errors, &c->flags, "flag store", p->flags, at);
-    for (size_t i = 0; i < p->files.n; i++)
-        hal9_strv_add(&mine, p->files.v[i]);
-    if (p->release)
-        hal9_strv_add(&mine, p->release);
-    for (size_t i = 0; i < mine.n; i++) {
-        if (hal9_strv_has(paths, mine.v[i]))
-            hal9_config_error(errors, at, "two parts cover %s", mine.v[i]);
-        hal9_strv_add(paths, mine.v[i]);
-    }
-    hal9_strv_free(&mine);
+    need(errors, &c->services, "service", p->service, at);
 }
 
 /* The source's words for kinds of parts. */
 static const char *kind_of(const char *word) {
-    static const char *const words[][2] = {
-        {"routing", "balancer"}, {"features", "flags"}, {"state", "files"}};
+    static const char *const words[][2] = {{"routing", "balancer"},
+                                           {"features", "flags"},
+                                           {"state", "files"},
+                                           {"workload", "service"}};
 
     for (size_t i = 0; i < HAL9_ARRAY_LEN(words); i++)
         if (hal9_streq(word, words[i][0]))
@@ -220,6 +212,8 @@ static bool part_is(const struct hal9_part_spec *p, const char *word) {
     const char *mine = p->balancer  ? "balancer"
                        : p->flags   ? "flags"
                        : p->release ? "release"
+                       : p->command ? "command"
+                       : p->service ? "service"
                                     : "files";
 
     if (!colon)
@@ -228,6 +222,7 @@ static bool part_is(const struct hal9_part_spec *p, const char *word) {
         return false;
     if (!p->balancer)
         return hal9_streq(colon + 1, p->flags) || hal9_streq(colon + 1, p->release) ||
+               hal9_streq(colon + 1, p->command) || hal9_streq(colon + 1, p->service) ||
                hal9_strv_has(&p->files, colon + 1);
     _cleanup_free_ char *name = hal9_strf("%s/%s", p->balancer, p->backend);
 
@@ -254,10 +249,10 @@ static void check_needs(const struct hal9_rollback_spec *r, size_t k, struct hal
 static void check_rollback(const struct hal9_config *c, struct hal9_errors *errors) {
     for (size_t i = 0; i < c->rollback.n; i++) {
         const struct hal9_rollback_spec *r = c->rollback.v[i];
-        _cleanup_strv_ struct hal9_strv paths = {0};
 
         for (size_t k = 0; k < r->parts.n; k++)
-            check_part(c, r, k, &paths, errors);
+            check_part(c, r, k, errors);
+        hal9_config_check_paths(c, r, errors);
         for (size_t k = 0; k < r->parts.n; k++)
             check_needs(r, k, errors);
         for (size_t k = 0; k < r->health.n; k++)
@@ -272,5 +267,6 @@ void hal9_config_check(const struct hal9_config *c, struct hal9_errors *errors) 
     check_ports(c, errors);
     check_cycles(c, &all, errors);
     check_rollback(c, errors);
+    hal9_config_check_commands(c, errors);
     free(all.v);
 }

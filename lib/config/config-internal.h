@@ -17,6 +17,10 @@ extern const struct hal9_schema hal9_config_root_schema;
 /* Names that point to nothing, cycles, two owners of a port, two parts on one path: all of them,
  * with places. */
 void hal9_config_check(const struct hal9_config *c, struct hal9_errors *errors);
+/* check-parts.c: two parts of a plan that would both restore one path, and two commands of one name. */
+void hal9_config_check_paths(const struct hal9_config *c, const struct hal9_rollback_spec *r,
+                             struct hal9_errors *errors);
+void hal9_config_check_commands(const struct hal9_config *c, struct hal9_errors *errors);
 /* Adds the arguments to the default identity of services that run the same program. */
 void hal9_config_tell_apart(struct hal9_config *c);
 /* Adds an error at a node. */

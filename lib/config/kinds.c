@@ -9,7 +9,7 @@ static const struct hal9_step_kind *const all[] = {
     &hal9_kind_exec_preflight, &hal9_kind_health_gate,   &hal9_kind_release_switch,
     &hal9_kind_logs_bundle,    &hal9_kind_balancer_set,  &hal9_kind_balancer_drain,
     &hal9_kind_flag_set,       &hal9_kind_files_restore, &hal9_kind_command_run,
-    &hal9_kind_health_hold,    &hal9_kind_state_verify,
+    &hal9_kind_health_hold,    &hal9_kind_state_verify,  &hal9_kind_service_revision,
 };
 
 const struct hal9_kinds *hal9_kinds(void) {

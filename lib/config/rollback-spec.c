@@ -47,6 +47,35 @@ static const struct hal9_field part_fields[] = {
      .type = HAL9_T_STRING,
      .offset = PART(release),
      .doc = "symlink to the release in use"},
+    {.key = "command",
+     .type = HAL9_T_STRING,
+     .offset = PART(command),
+     .doc = "name of what only commands of the site's own can change, such as a schema"},
+    {.key = "apply",
+     .type = HAL9_T_STRV,
+     .offset = PART(apply),
+     .doc = "command: argv that brings it about; a text that begins with sh: is run by a shell"},
+    {.key = "verify",
+     .type = HAL9_T_STRV,
+     .offset = PART(verify),
+     .doc = "command: argv that ends with 0 where it is so, with 1 to 125 where it isn't"},
+    {.key = "state",
+     .type = HAL9_T_STRV,
+     .offset = PART(state),
+     .doc = "command: argv that prints how it is, such as a version"},
+    {.key = "revert",
+     .type = HAL9_T_STRV,
+     .offset = PART(revert),
+     .doc = "command: argv that takes it back"},
+    {.key = "timeout",
+     .type = HAL9_T_DURATION,
+     .offset = PART(timeout_ms),
+     .dflt = "60s",
+     .doc = "command: how long each may take; then it is killed"},
+    {.key = "service",
+     .type = HAL9_T_STRING,
+     .offset = PART(service),
+     .doc = "name of an entry of services: the revision that runs, and whether it does"},
     {.key = "needs",
      .type = HAL9_T_STRV,
      .offset = PART(needs),
@@ -59,14 +88,62 @@ static const struct hal9_field part_fields[] = {
     {0},
 };
 
-static void finish_part(struct hal9_decoder *d, const struct hal9_node *n, void *object) {
-    const struct hal9_part_spec *p = object;
-    int kinds =
-        (p->balancer != NULL) + (p->flags != NULL) + (p->files.n > 0) + (p->release != NULL);
+/* A shell only where it is told: "sh: psql -c '...' | sort" stands for /bin/sh -c "psql ...". */
+static void take_shell(struct hal9_decoder *d, const struct hal9_node *n, const char *key,
+                       struct hal9_strv *argv) {
+    if (argv->n == 0)
+        return;
+    if (!*argv->v[0])
+        hal9_decoder_error(d, hal9_node_get(n, key), "%s wants a program first", key);
+    if (argv->n != 1 || !hal9_startswith(argv->v[0], "sh:"))
+        return;
+    _cleanup_free_ char *text = hal9_strdup(argv->v[0] + 3 + strspn(argv->v[0] + 3, " "));
 
+    if (!*text)
+        hal9_decoder_error(d, hal9_node_get(n, key), "sh: wants what the shell shall run");
+    hal9_strv_free(argv);
+    hal9_strv_add(argv, "/bin/sh");
+    hal9_strv_add(argv, "-c");
+    hal9_strv_add(argv, text);
+}
+
+static void finish_command(struct hal9_decoder *d, const struct hal9_node *n,
+                           struct hal9_part_spec *p) {
+    static const char *const keys[] = {"apply", "verify", "state", "revert", "timeout"};
+    struct hal9_strv *const argvs[] = {&p->apply, &p->verify, &p->state, &p->revert};
+
+    for (size_t i = 0; i < HAL9_ARRAY_LEN(argvs); i++)
+        take_shell(d, n, keys[i], argvs[i]);
+    for (size_t i = 0; !p->command && i < HAL9_ARRAY_LEN(keys); i++)
+        if (hal9_node_get(n, keys[i]))
+            hal9_decoder_error(d, hal9_node_get(n, keys[i]), "%s belongs to a command part",
+                               keys[i]);
+    if (!p->command)
+        return;
+    if (!*p->command || strpbrk(p->command, "/ \t\n"))
+        hal9_decoder_error(d, hal9_node_get(n, "command"),
+                           "command wants a name without blanks and slashes; its argv is apply");
+    if (p->apply.n == 0)
+        hal9_decoder_error(d, n, "a command part wants apply");
+    if (p->verify.n == 0 && p->state.n == 0)
+        hal9_decoder_error(d, n,
+                           "a command part wants verify or state: else nothing tells how it is");
+    if (p->timeout_ms <= 0)
+        hal9_decoder_error(d, hal9_node_get(n, "timeout"), "timeout wants more than nothing");
+}
+
+static void finish_part(struct hal9_decoder *d, const struct hal9_node *n, void *object) {
+    struct hal9_part_spec *p = object;
+    int kinds = (p->balancer != NULL) + (p->flags != NULL) + (p->files.n > 0) +
+                (p->release != NULL) + (p->command != NULL) + (p->service != NULL);
+
+    p->node = n;
     if (kinds != 1)
-        hal9_decoder_error(
-            d, n, "a part wants exactly one of balancer, flags, files and release, not %d", kinds);
+        hal9_decoder_error(d, n,
+                           "a part wants exactly one of balancer, flags, files, release, command "
+                           "and service, not %d",
+                           kinds);
+    finish_command(d, n, p);
     if (p->balancer && !p->backend)
         hal9_decoder_error(d, n, "a balancer part wants a backend");
     if (!p->balancer && (p->backend || p->fresh.n > 0))

@@ -8,7 +8,7 @@
 
 const char hal9_unit_properties[] =
     "LoadState,Id,ActiveState,SubState,ControlGroup,MainPID,RestartUSec,Restart,ExecStart,"
-    "TriggeredBy,RequiredBy,BoundBy,ConsistsOf";
+    "TriggeredBy,RequiredBy,BoundBy,ConsistsOf,FragmentPath";
 
 void hal9_unit_clear(struct hal9_unit *u) {
     free(u->name);
@@ -17,6 +17,7 @@ void hal9_unit_clear(struct hal9_unit *u) {
     free(u->cgroup);
     free(u->restart);
     free(u->exec_start);
+    free(u->fragment);
     hal9_strv_free(&u->triggered_by);
     hal9_strv_free(&u->required_by);
     *u = (struct hal9_unit){0};
@@ -98,6 +99,8 @@ static void take_property(struct hal9_unit *u, const char *name, const char *val
         u->restart_ms = hal9_unit_span_ms(value);
     else if (strcmp(name, "ExecStart") == 0)
         take_exec(u, value);
+    else if (strcmp(name, "FragmentPath") == 0)
+        set_text(&u->fragment, *value ? value : NULL);
     else if (strcmp(name, "TriggeredBy") == 0)
         add_words(&u->triggered_by, value);
     else

@@ -1,6 +1,8 @@
 /* Snapshots: one sealed line each in snapshots/ID.json. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -101,6 +103,35 @@ static hal9_status name_is_free(struct hal9_state *s, const char *name, const ch
     return st;
 }
 
+/* ---- writing ---- */
+
+/* What a killed writer has left: its unfinished file, ".ID.json.ID". */
+static void sweep(int folder, const char *path) {
+    DIR *d = opendir(path);
+    const struct dirent *e;
+    while (d && (e = readdir(d))) {
+        const size_t len = strlen(e->d_name);
+        if (e->d_name[0] == '.' && len == 1 + HAL9_ID_LEN + strlen(".json.") + HAL9_ID_LEN &&
+            hal9_id_valid(e->d_name + len - HAL9_ID_LEN))
+            hal9_sys_discardat(folder, e->d_name);
+    }
+    if (d)
+        closedir(d);
+}
+
+/* Those who write share a lock on the folder, which ends with them; who has it alone knows that what is unfinished is nobody's. -1: the folder can't be locked,
+ * and nothing is swept. */
+static int lock_folder(const char *path) {
+    _cleanup_close_ int fd = HAL9_AGAIN(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (fd < 0)
+        return -1;
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        sweep(fd, path);
+    if (HAL9_AGAIN(flock(fd, LOCK_SH)) < 0)
+        return -1;
+    return HAL9_TAKE_FD(fd);
+}
+
 hal9_status hal9_snapshot_put(struct hal9_state *s, const cJSON *snapshot, struct hal9_error *err) {
     const char *id = hal9_json_str(snapshot, "id");
     _cleanup_buf_ struct hal9_buf text = {0};
@@ -125,6 +156,7 @@ hal9_status hal9_snapshot_put(struct hal9_state *s, const cJSON *snapshot, struc
     st = hal9_dir_make(folder, hal9_state_dir_mode(s), err);
     if (st == HAL9_OK && fresh)
         st = hal9_dir_sync(s->path, err);
+    _cleanup_close_ int lock = st == HAL9_OK ? lock_folder(folder) : -1;
     if (st == HAL9_OK)
         st = hal9_file_write(path, text.data, text.len, hal9_state_file_mode(s), err);
     return hal9_state_explain(err, st);

@@ -3,7 +3,7 @@
 
 #include "workload/workload-internal.h"
 
-enum { DEFAULT_TIMEOUT_MS = 60000, MAX_OUTPUT = 65536, TAIL = 20 };
+enum { TAIL = 20 };
 
 static const char *name_of(const cJSON *args) {
     const char *name = hal9_json_str(args, "name");
@@ -26,7 +26,7 @@ cJSON *hal9_args_command(const char *name, const struct hal9_strv *apply,
         if (run->env)
             cJSON_AddItemToObject(j, "env", cJSON_Duplicate(run->env, true));
     }
-    hal9_json_add_int(j, "timeout_ms", timeout_ms > 0 ? timeout_ms : DEFAULT_TIMEOUT_MS);
+    hal9_json_add_int(j, "timeout_ms", timeout_ms > 0 ? timeout_ms : WL_COMMAND_MS);
     cJSON_AddTrueToObject(j, "wanted");
     return j;
 }
@@ -39,59 +39,19 @@ static hal9_status resources(const cJSON *args, struct hal9_strv *ret, struct ha
     return HAL9_OK;
 }
 
-static hal9_status run_argv(struct hal9_step_ctx *c, const char *which, struct hal9_run_result *ret,
-                            struct hal9_error *err) {
-    const cJSON *args = hal9_step_args(c), *argv = cJSON_GetObjectItemCaseSensitive(args, which);
-    _cleanup_json_ cJSON *one = cJSON_Duplicate(args, true);
-    _cleanup_(wl_command_clear) struct wl_command command = {0};
-    cJSON_DeleteItemFromObjectCaseSensitive(one, "argv");
-    cJSON_AddItemToObject(one, "argv", cJSON_Duplicate(argv, true));
-    hal9_status st = wl_command_resolve(one, NULL, &command, err);
-    command.key = which;
-    if (st == HAL9_OK)
-        st = wl_command_check(&command, err);
-    if (st != HAL9_OK)
-        return st;
-    const struct hal9_spawn spawn = {.argv = (const char *const *)command.argv.v,
-                                     .envp = (const char *const *)command.env.v,
-                                     .cwd = command.cwd,
-                                     .set_user = command.set_user,
-                                     .uid = command.uid,
-                                     .gid = command.gid,
-                                     .groups = command.groups,
-                                     .n_groups = command.n_groups,
-                                     .stdio = {-1, -1, -1},
-                                     .set_umask = true,
-                                     .umask = command.umask};
-    return hal9_run(&spawn, hal9_json_int(args, "timeout_ms", DEFAULT_TIMEOUT_MS),
-                    hal9_step_cancel_fd(c), MAX_OUTPUT, ret, err);
-}
-
-/* {"so": whether verify says so}; null where there is no verify. */
 static hal9_status inspect(struct hal9_step_ctx *c, cJSON **ret, struct hal9_error *err) {
-    _cleanup_(hal9_run_result_clear) struct hal9_run_result r = {0};
-    cJSON *so = NULL;
-    if (!cJSON_GetObjectItemCaseSensitive(hal9_step_args(c), "verify")) {
-        so = cJSON_CreateNull();
-    } else {
-        hal9_status st = run_argv(c, "verify", &r, err);
-        if (st == HAL9_OK && r.exit >= 126)
-            st = hal9_error_set(err, HAL9_E_UNKNOWN, "verify of %s ended with %d",
-                                name_of(hal9_step_args(c)), r.exit);
-        if (st != HAL9_OK)
-            return st;
-        so = cJSON_CreateBool(r.exit == 0);
-    }
-    *ret = cJSON_CreateObject();
-    cJSON_AddItemToObject(*ret, "so", so);
-    return HAL9_OK;
+    return hal9_command_state(hal9_step_args(c), hal9_step_cancel_fd(c), ret, err);
 }
 
 static hal9_status intent(struct hal9_step_ctx *c, const cJSON *before, cJSON **ret,
                           struct hal9_error *err) {
+    const cJSON *args = hal9_step_args(c);
+    const char *text = hal9_json_str(args, "wanted_state");
     (void)before, (void)err;
     *ret = cJSON_CreateObject();
-    cJSON_AddBoolToObject(*ret, "so", hal9_json_bool(hal9_step_args(c), "wanted", true));
+    if (!text || cJSON_GetObjectItemCaseSensitive(args, "verify"))
+        cJSON_AddBoolToObject(*ret, "so", hal9_json_bool(args, "wanted", true));
+    hal9_json_add_str(*ret, "state", text);
     return HAL9_OK;
 }
 
@@ -115,7 +75,7 @@ static hal9_status apply(struct hal9_step_ctx *c, const cJSON *before, const cJS
     const char *name = name_of(hal9_step_args(c));
     (void)before, (void)intent_;
     hal9_step_progress(c, "running %s", name);
-    hal9_status st = run_argv(c, "apply", &r, err);
+    hal9_status st = wl_command_run(hal9_step_args(c), "apply", hal9_step_cancel_fd(c), &r, err);
     if (st != HAL9_OK || r.exit == 0)
         return st;
     cJSON *detail = cJSON_CreateObject();
@@ -139,37 +99,55 @@ static hal9_status verify(struct hal9_step_ctx *c, const cJSON *before, const cJ
     if (st != HAL9_OK)
         return st;
     const cJSON *so = cJSON_GetObjectItemCaseSensitive(now, "so");
-    if (cJSON_IsNull(so) || cJSON_IsTrue(so) == hal9_json_bool(intent_, "so", true)) {
+    const char *wanted = hal9_json_str(intent_, "state"), *is = hal9_json_str(now, "state");
+    bool so_well = !cJSON_IsBool(so) || cJSON_IsTrue(so) == hal9_json_bool(intent_, "so", true);
+    if (so_well && (!wanted || hal9_streq(wanted, is))) {
         *ret_after = now;
         return HAL9_OK;
     }
+    if (so_well)
+        hal9_error_set(err, HAL9_E_FAILED, "%s ended well, but its state is '%.200s', not '%.200s'",
+                       name_of(hal9_step_args(c)), is ? is : "", wanted);
     cJSON_Delete(now);
+    if (so_well)
+        return HAL9_E_FAILED;
     return hal9_error_set(err, HAL9_E_FAILED,
                           "%s ended well, but its verify says that it is not so",
                           name_of(hal9_step_args(c)));
 }
 
+/* The other way round: revert in apply's place, and what was there before is what is wanted. */
+static cJSON *args_back(const cJSON *args, const cJSON *before) {
+    const bool both = cJSON_GetObjectItemCaseSensitive(args, "revert") != NULL;
+    const char *text = hal9_json_str(before, "state");
+    const cJSON *m;
+    cJSON *j = cJSON_CreateObject();
+    cJSON_ArrayForEach(m, args) {
+        const char *as = both && strcmp(m->string, "apply") == 0    ? "revert"
+                         : both && strcmp(m->string, "revert") == 0 ? "apply"
+                                                                    : m->string;
+        if (strcmp(as, "wanted") != 0 && strcmp(as, "wanted_state") != 0)
+            cJSON_AddItemToObject(j, as, cJSON_Duplicate(m, true));
+    }
+    const bool other_way = !hal9_json_bool(args, "wanted", true);
+    cJSON_AddBoolToObject(j, "wanted", text ? hal9_json_bool(before, "so", other_way) : other_way);
+    hal9_json_add_str(j, "wanted_state", text);
+    return j;
+}
+
+/* Without a revert there is a way back only where apply brings about whatever state it is told. */
 static hal9_status invert(struct hal9_step_ctx *c, const cJSON *before, const cJSON *after,
                           const char **ret_kind, cJSON **ret_args, char **ret_title,
                           struct hal9_error *err) {
-    const cJSON *args = hal9_step_args(c), *m;
-    (void)before, (void)after;
+    const cJSON *args = hal9_step_args(c);
+    (void)after;
     if (hal9_json_bool(args, "one_way", false))
         return HAL9_OK;
-    if (!cJSON_GetObjectItemCaseSensitive(args, "revert"))
+    if (!cJSON_GetObjectItemCaseSensitive(args, "revert") && !hal9_json_str(before, "state"))
         return hal9_error_set(err, HAL9_E_UNSUPPORTED,
                               "%s can't be taken back: it has no revert command", name_of(args));
-    cJSON *j = cJSON_CreateObject();
-    cJSON_ArrayForEach(m, args) {
-        const char *as = strcmp(m->string, "apply") == 0    ? "revert"
-                         : strcmp(m->string, "revert") == 0 ? "apply"
-                                                            : m->string;
-        if (strcmp(as, "wanted") != 0)
-            cJSON_AddItemToObject(j, as, cJSON_Duplicate(m, true));
-    }
-    cJSON_AddBoolToObject(j, "wanted", !hal9_json_bool(args, "wanted", true));
     *ret_kind = hal9_kind_command_run.name;
-    *ret_args = j;
+    *ret_args = args_back(args, before);
     *ret_title = hal9_strf("take back %s", name_of(args));
     return HAL9_OK;
 }

@@ -137,6 +137,10 @@ hal9_status wl_command_resolve(const cJSON *command, struct hal9_state *state,
 void wl_command_clear(struct wl_command *c);
 /* Whether its user, directory and program are there and may be used. */
 hal9_status wl_command_check(const struct wl_command *c, struct hal9_error *err);
+/* command-state.c: runs the argv of this name ("apply") of args of command.run, bounded. */
+enum { WL_COMMAND_MS = 60000 };
+hal9_status wl_command_run(const cJSON *args, const char *which, int cancel_fd,
+                           struct hal9_run_result *ret, struct hal9_error *err);
 /* Whether the command's user may do this (R_OK, W_OK, X_OK) by owner and mode. */
 bool wl_command_may(const struct wl_command *c, const struct stat *st, int how);
 

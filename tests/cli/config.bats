@@ -173,7 +173,7 @@ YAML
 @test "two parts on one path, a key twice, a second document, a tab" {
   contract | sed 's,files: \[/etc/hal9/app.yaml\],files: [/opt/hal9/current],' >slip
   check <slip
-  says "two parts cover /opt/hal9/current"
+  says "two parts on one path: /opt/hal9/current is files and a release"
   printf 'hal9: 1\nservices: {}\nservices: {}\n' >twice
   check <twice
   says "hal9.yaml:3:1"
@@ -183,6 +183,36 @@ YAML
   printf 'hal9: 1\nservices:\n\ta: {}\n' >tab
   check <tab
   says "hal9.yaml:3"
+}
+
+@test "two parts on one path: a folder and a file in it, a release link or a flag file in a folder; beside one another is fine" {
+  parts() {
+    printf 'hal9: 1\nservices:\n  web: {run: {exec: [/srv/current/web]}, release: {current: /srv/current}}\n'
+    printf 'flags: {main: {flagd: /etc/hal9/flags.json}}\nrollback:\n  p:\n    parts:\n'
+    printf '      - {%s}\n' "$@"
+  }
+  parts 'files: /etc/hal9' 'files: /etc/hal9//app.yaml' >slip
+  check <slip
+  says "hal9.yaml:9:"
+  says "two parts on one path: /etc/hal9 (files) and /etc/hal9/app.yaml (files) lie in one another"
+  parts 'files: [/srv/a, /srv/a/b]' >slip
+  check <slip
+  says "hal9.yaml:8:"
+  parts 'release: /srv/current' 'files: /srv/' >slip
+  check <slip
+  says "/srv/current (a release) and /srv (files) lie in one another"
+  parts 'service: web' 'files: /srv' >slip
+  check <slip
+  says "/srv/current (the release of service web) and /srv (files)"
+  parts 'flags: main' 'files: /etc/hal9' >slip
+  check <slip
+  says "/etc/hal9/flags.json (the flag store main) and /etc/hal9 (files)"
+  parts 'files: [/etc/hal9.d, /etc/hal9]' 'flags: main' >slip
+  check <slip
+  says "the flag store main"
+  parts 'files: [/etc/hal9.d, /etc/hal9x]' 'flags: main' 'service: web' 'release: /srv/currently' >fine
+  check <fine
+  [ "$status" -eq 0 ] || fail "$output"
 }
 
 @test "conf.d beside the file is merged; a name twice is an error" {

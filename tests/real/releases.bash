@@ -24,7 +24,7 @@ current() {
   readlink "$TEST_DIR/current"
 }
 
-# web_site: release 1 is good and in use; RELEASE holds more keys of release, GATE the gate, MORE further lines.
+# web_site: release 1 is good and in use; RELEASE holds more keys of release, GATE the gate, MORE further lines, MARK further arguments.
 web_site() {
   open_site
   free_port
@@ -35,7 +35,7 @@ web_site() {
   web:
     port: $free_port
     run:
-      exec: ["$TEST_DIR/current/web", --port, "$free_port"]
+      exec: ["$TEST_DIR/current/web", --port, "$free_port"${MARK:-}]
       env: {HAL9_TEST_MARK: "$HAL9_TEST_MARK", HAL9_FIXTURE_LIFETIME: "300"}
     stop: {grace: 5s}
     gate: ${GATE:-"{within: 2s, interval: 100ms}"}

@@ -66,15 +66,20 @@ struct hal9_service {
     const struct hal9_node *node; /* its place in the file */
 };
 
-/* One thing that a rollback plan covers: exactly one of balancer, flags, files, release, command is
- * set. */
+/* One thing that a rollback plan covers: exactly one of balancer, flags, files, release, command and
+ * service is set. */
 struct hal9_part_spec {
     char *balancer, *backend;
     struct hal9_strv fresh; /* key: new; servers of the new path */
     char *flags;
     struct hal9_strv files;
     char *release;
-    struct hal9_strv needs; /* other parts: by kind, by the source's word or by name */
+    char *command; /* its name, with the argvs of the next line */
+    struct hal9_strv apply, verify, state, revert;
+    int64_t timeout_ms;
+    char *service;
+    const struct hal9_node *node; /* its place in the file */
+    struct hal9_strv needs;       /* other parts: by kind, by the source's word or by name */
     int64_t drain_timeout_ms,
         grace_ms; /* of a balancer part: how long new servers may take to get empty */
 };

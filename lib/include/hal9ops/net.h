@@ -161,6 +161,7 @@ struct hal9_unit {
     int64_t restart_ms;            /* RestartSec */
     char *restart;                 /* Restart= no, always, on-failure ... */
     char *exec_start;              /* path of the first ExecStart, or NULL */
+    char *fragment;                /* the unit file, or NULL */
     struct hal9_strv triggered_by; /* sockets that would start it again */
     struct hal9_strv required_by;  /* what stops with it: RequiredBy, BoundBy, ConsistsOf */
 };

@@ -72,6 +72,9 @@ HAL9_API hal9_status hal9_rollback_overdue(const struct hal9_config *c, struct h
  * five of a plan are kept. Parts that can't be read are gaps. */
 HAL9_API hal9_status hal9_rollback_note_healthy(const struct hal9_config *c, struct hal9_state *s,
                                                 const char *service, struct hal9_error *err);
+/* An operation has ended: where it was a rollback that got through its own final gate, how all is now is a healthy snapshot of its plan, too. */
+HAL9_API hal9_status hal9_rollback_note_ended(const struct hal9_config *c, struct hal9_state *s,
+                                              const char *id, struct hal9_error *err);
 /* One snapshot with all it needs, as a tar file; and from one, whose contents are checked one by one. *ret_id is fresh. */
 HAL9_API hal9_status hal9_rollback_export(struct hal9_state *s, const char *id, const char *file,
                                           struct hal9_error *err);

@@ -132,12 +132,33 @@ HAL9_API char *hal9_holder_unit(const struct hal9_proc *p, char **ret_why);
  * command.run   args {name, apply: argv, verify: argv, revert: argv, wanted: true, user, cwd, env, timeout_ms, resources}. apply brings it about; exit 0 of verify means that it
  *               is so, of 1 to 125 that it isn't. States {"so": true|false}, null without a verify: then it is never skipped, and found begun a person must look. Invert:
  *               command.run with apply and revert swapped, which wants it not so; without a revert an undo is refused.
+ *               With state: argv the state is what that prints, redacted, too ({"state": TEXT}); wanted_state is the text that is to come about, and apply has it in its
+ *               environment as HAL9OPS_STATE. Invert then wants the text before, and is apply itself where there is no revert.
  */
 extern const struct hal9_step_kind hal9_kind_command_run;
 /* Args of command.run; verify, revert and run (user, cwd, env) NULL-able; timeout_ms 0: 60 s. Fresh. */
 HAL9_API cJSON *hal9_args_command(const char *name, const struct hal9_strv *apply,
                                   const struct hal9_strv *verify, const struct hal9_strv *revert,
                                   const struct hal9_run_spec *run, int64_t timeout_ms);
+/* The state of what such args are about, by running its verify and state: as the step's states. HAL9_E_UNKNOWN: it can't be told; HAL9_E_TIMEOUT: it hung, and was killed. Fresh. */
+HAL9_API hal9_status hal9_command_state(const cJSON *args, int cancel_fd, cJSON **ret,
+                                        struct hal9_error *err);
+/* Whether the argv of this name ("apply") could be run at all: its program is there, and may be run. */
+HAL9_API hal9_status hal9_command_check(const cJSON *args, const char *which,
+                                        struct hal9_error *err);
+
+/* ---- what of a service runs --------------------------------------------------------------------- */
+
+/* {"running", "release"?: target of link, "exe"?: {"path", "sha256", "replaced"}, "argv"?, "unit"?: {"name", "active", "file", "sha256"}, "observed": {"pid", "dev", "ino"}}, fresh. An argv is without
+ * its secrets. link NULL: no release. */
+HAL9_API hal9_status hal9_service_revision(const struct hal9_service_ref *ref, const char *link,
+                                           cJSON **ret, struct hal9_error *err);
+/*
+ * service.revision (passive) args {service, link, wanted}: states are what of hal9_service_revision() wanted has; fails where it isn't so.
+ */
+extern const struct hal9_step_kind hal9_kind_service_revision;
+HAL9_API cJSON *hal9_args_revision(const struct hal9_service_ref *ref, const char *link,
+                                   const cJSON *wanted);
 
 /* ---- files and trees ------------------------------------------------------------------------- */
 

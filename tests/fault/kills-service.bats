@@ -1,0 +1,49 @@
+#!/usr/bin/env bats
+# A rollback of a service part killed at each line of its journal: resume, else the next run, has the old release running, once.
+# shellcheck disable=SC2154 # set by the helpers
+
+load ../real/common
+load ../real/restart
+load ../real/releases
+load ../real/rollback-service
+load kills
+
+setup() {
+  common_setup
+  skip_unless jq
+  service_site
+  hal9-rollback snapshot good >/dev/null
+}
+
+migrate() {
+  deploy 2
+  hal9-restart web >"$TEST_DIR/again.log" 2>&1 || fail "$(cat "$TEST_DIR/again.log")"
+  runs_release 2
+}
+
+not_two() {
+  [ "$(web_pids | wc -l)" -le 1 ] || fail "two copies run"
+}
+
+every_line() { # COMMAND…: what is done after each kill
+  local total n
+  migrate
+  total=$(lines_of hal9-rollback to good)
+  [ "$total" -ge 10 ]
+  for n in $(seq "$total"); do
+    migrate
+    kill_at_line "$n" hal9-rollback to good
+    not_two || fail "killed at line $n"
+    "$@" >"$TEST_DIR/after.log" 2>&1 || fail "line $n: $(cat "$TEST_DIR/after.log")"
+    runs_release 1 || fail "killed at line $n"
+    [ "$(hal9-rollback status -o json | jq -s '[.[] | select(.kind == "operation" and .state == "open")] | length')" -eq 0 ] || fail "line $n: an operation is unfinished"
+  done
+}
+
+@test "killed at every line of the journal: resume reaches the snapshot" {
+  every_line hal9-rollback resume
+}
+
+@test "killed at every line of the journal: the next run reaches the snapshot" {
+  every_line hal9-rollback to good
+}
