@@ -135,7 +135,7 @@ static const struct hal9_record_field snapshot[] = {
     {"name", "string", NULL, false, "its name"},
     {"taken", "time", NULL, false, "when it was taken"},
     {"plan", "string", NULL, false, "the plan whose parts it has"},
-    {"parts", "strings", NULL, false, "what it holds: files, flags, balancer, release, host"},
+    {"parts", "strings", NULL, false, "what it holds: files, flags, balancer, release, command, service"},
     {"gaps", "strings", NULL, false, "parts that could not be read then"},
     {"files", "integer", NULL, false, "how many files it holds"},
     {"bytes", "integer", "bytes", false, "its size"},

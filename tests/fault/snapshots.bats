@@ -37,6 +37,7 @@ sweep() {
     fi
     HAL9OPS_FAULT=count:points hal9-rollback snapshot "after-$n" --file tree >/dev/null || fail "point $n: the next one fails"
     [ -z "$(find state/packs -name '*.tmp')" ] || fail "point $n: a part of a pack is left"
+    [ -z "$(find state/snapshots -name '.*' -type f)" ] || fail "point $n: a part of a snapshot is left: $(ls -A state/snapshots)"
     if [ "$status" = 0 ] && ((n > $(cat points))); then break; fi
     hal9-rollback prune "after-$n" >/dev/null
     if grep -q "\"name\":\"at-$n\"" listed; then hal9-rollback prune "at-$n" >/dev/null; fi

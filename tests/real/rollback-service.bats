@@ -97,17 +97,17 @@ setup() {
 }
 
 @test "other arguments than the snapshot's are told; a restart brings back those that the configuration has again" {
-  MARK=', "--service", "hal9-server"' service_site
+  MARK=', "--slow-health", "0"' service_site
   hal9-rollback snapshot good -o text
   kill_web
-  sed -i 's/, "--service", "hal9-server"//' "$HAL9OPS_CONFIG"
+  sed -i 's/, "--slow-health", "0"//' "$HAL9OPS_CONFIG"
   hal9-restart web >/dev/null
   rb diff good
-  [[ $output == *"service web: arguments $TEST_DIR/current/web --port "*" --service hal9-server -> $TEST_DIR/current/web --port "* ]]
+  [[ $output == *"service web: arguments $TEST_DIR/current/web --port "*" --slow-health 0 -> $TEST_DIR/current/web --port "* ]]
   # the configuration has others, too: a restart would bring nothing back
   rb to good
   [ "${lines[-1]}" = "all is as in snapshot good; nothing to do" ]
-  sed -i 's/\(exec: .*\)]/\1, "--service", "hal9-server"]/' "$HAL9OPS_CONFIG"
+  sed -i 's/\(exec: .*\)]/\1, "--slow-health", "0"]/' "$HAL9OPS_CONFIG"
   rb to good
   [ "$status" -eq 0 ]
   rb diff good

@@ -15,7 +15,8 @@ static void a_unit_is_read(void **state) {
         "ExecStart={ path=/usr/bin/layer9-server ; argv[]=/usr/bin/layer9-server -p 1 ; }\n"
         "ControlGroup=/system.slice/layer9.service\nId=layer9.service\nLoadState=loaded\n"
         "ActiveState=active\nSubState=running\nTriggeredBy=layer9.socket layer9.timer\n"
-        "RequiredBy=b.service\nBoundBy=a.service b.service\nConsistsOf=\nstray\n",
+        "RequiredBy=b.service\nBoundBy=a.service b.service\nConsistsOf=\nstray\n"
+        "FragmentPath=/etc/systemd/system/layer9.service\n",
         &u, NULL));
     assert_string_equal(u.name, "layer9.service");
     assert_string_equal(u.active, "active");
@@ -25,6 +26,7 @@ static void a_unit_is_read(void **state) {
     assert_int_equal(u.restart_ms, 90000);
     assert_string_equal(u.restart, "on-failure");
     assert_string_equal(u.exec_start, "/usr/bin/layer9-server");
+    assert_string_equal(u.fragment, "/etc/systemd/system/layer9.service");
     assert_int_equal(u.triggered_by.n, 2);
     assert_string_equal(u.triggered_by.v[0], "layer9.socket");
     assert_int_equal(u.required_by.n, 2);

@@ -69,6 +69,63 @@ static void test_failures(void **state) {
     assert_says(err, "no revert command");
 }
 
+/* ---- by what a state command prints ---- */
+
+struct texts {
+    const char *state, *apply, *revert, *wanted;
+};
+
+static cJSON *args_of(const struct texts *t) {
+    _cleanup_strv_ struct hal9_strv apply = {0}, revert = {0}, state = {0};
+    shell(t->apply, &apply);
+    shell(t->revert, &revert);
+    shell(t->state, &state);
+    cJSON *args = hal9_args_command("schema", &apply, NULL, &revert, NULL, 10000);
+    cJSON_AddItemToObject(args, "state", hal9_json_strv(&state));
+    hal9_json_add_str(args, "wanted_state", t->wanted);
+    return args;
+}
+
+static hal9_status plan_texts(void *data, struct hal9_plan *ret, struct hal9_error *err) {
+    (void)err;
+    ret->title = hal9_strdup("schema");
+    hal9_plan_step(ret, "run", "command.run", args_of(data), NULL);
+    return HAL9_OK;
+}
+
+/* One that goes to any text is its own way back; told by the text that is wanted. */
+static void test_text_there_and_back(void **state) {
+    struct world *w = *state;
+    struct texts t = {"cat mark", "echo $HAL9OPS_STATE >mark", NULL, "7"};
+    _cleanup_result_ struct hal9_op_result res = {0}, again = {0}, undo = {0}, back = {0};
+    file_put("mark", "3\n");
+    assert_ok(hal9_op_run(&w->env, plan_texts, &t, &res, NULL));
+    assert_file("mark", "7\n");
+    assert_ok(hal9_op_run(&w->env, plan_texts, &t, &again, NULL));
+    assert_true(again.nothing);
+    assert_ok(hal9_op_undo(&w->env, res.id, &undo, NULL));
+    assert_file("mark", "3\n");
+    assert_ok(hal9_op_undo(&w->env, undo.id, &back, NULL));
+    assert_file("mark", "7\n");
+}
+
+static void test_text_failures(void **state) {
+    struct world *w = *state;
+    struct texts lies = {"cat mark", "true", "true", "7"};
+    struct texts dumb = {"echo no database >&2; exit 2", "true", "true", "7"};
+    _cleanup_result_ struct hal9_op_result res = {0}, none = {0};
+    _cleanup_error_ struct hal9_error err = {0}, gone = {0};
+    file_put("mark", "3\n");
+    assert_ok(hal9_op_run(&w->env, plan_texts, &lies, &res, NULL));
+    assert_says(res.error, "its state is '3', not '7'");
+    _cleanup_json_ cJSON *args = args_of(&dumb), *is = NULL;
+    assert_int_equal(hal9_command_state(args, -1, &is, &err), HAL9_E_UNKNOWN);
+    assert_says(err, "state of schema ended with 2: no database");
+    cJSON_ReplaceItemInObjectCaseSensitive(args, "apply", cJSON_Parse("[\"/nowhere/x\"]"));
+    assert_int_equal(hal9_command_check(args, "apply", &gone), HAL9_E_NOT_FOUND);
+    assert_says(gone, "apply /nowhere/x does not exist");
+}
+
 #ifdef HAL9_TEST_HOOKS
 /* With a verify a resume knows what became of it. */
 static void test_killed(void **state) {
@@ -108,6 +165,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_there_and_back),
         TEST(test_failures),
+        TEST(test_text_there_and_back),
+        TEST(test_text_failures),
 #ifdef HAL9_TEST_HOOKS
         TEST(test_killed),
 #endif
