@@ -94,6 +94,31 @@ says() {
   run -0 hal9-rollback diff second
 }
 
+@test "the host of then is told in words and in the document: processors, load, memory, disk, processes, connections, services with their pids" {
+  plan
+  free_port
+  start_fixture hal9-server --port "$free_port"
+  server=$fixture_pid
+  printf 'services:\n  me: {run: {exec: [%s, --port, "%s"]}, identity: {cmdline: "--port %s"}}\n  gone: {run: {exec: [/nowhere/x]}}\n' \
+    "$HAL9_FIXTURES/hal9-server" "$free_port" "$free_port" >>"$TEST_DIR/hal9.yaml"
+  exec {client}<>"/dev/tcp/127.0.0.1/$free_port"
+  hal9-rollback snapshot s >/dev/null
+  exec {client}>&-
+  run -0 hal9-rollback show s -o text
+  says "  service me: pid $server"
+  says "  service gone: no process"
+  [[ $output =~ "host then: load "[0-9.]+" "[0-9.]+" "[0-9.]+" on "[0-9]+" CPU"s?", "[0-9]+" processes" ]]
+  [[ $output =~ "memory then: "[0-9.]+" "[KMGT]iB" of "[0-9.]+" "[KMGT]iB" available, swap " ]]
+  [[ $output =~ "disk then: "[0-9.]+" "[KMGT]iB" of "[0-9.]+" "[KMGT]iB" available on /" ]]
+  [[ $output =~ "connections then: "[0-9]+" established" ]]
+  [[ $output =~ "established to peer ports: ".*[0-9]+" to $free_port" ]]
+  run -0 hal9-rollback show s -o json
+  [ "$(records snapshot | jq -c --arg p "$free_port" --argjson pid "$server" '.document |
+    [(.facts | .cpus > 0, (.load | length) == 3, .memory.total > .memory.available, .disk["/"].total > 0, .processes > 1),
+     .connections.by_state.established == .connections.established, .connections.by_port[$p] >= 1,
+     (.services[] | select(.name == "me") | .pids == [$pid]), (.services[] | select(.name == "gone") | .pids == [])] | all')" = true ]
+}
+
 @test "list is oldest first, show takes a name, a piece of the id, an operation's too; a damaged one is told" {
   plan
   hal9-rollback snapshot a >/dev/null

@@ -193,6 +193,54 @@ YAML
   run -0 in_box systemctl is-active hal9-rel-scope.scope
 }
 
+@test "hal9-rollback: a unit's release and whether it runs come back; its unit file is told; undo starts the new release again" {
+  port=$(in_box /hal9/fixtures/hold-port --port 0 --probe)
+  mkdir -p "$root/hal9/back/rel/1" "$root/hal9/back/rel/2"
+  cp "$HAL9_FIXTURES/hal9-server" "$root/hal9/back/rel/1/web"
+  cp "$HAL9_FIXTURES/hal9-server" "$root/hal9/back/rel/2/web"
+  ln -sfn rel/1 "$root/hal9/back/current"
+  unit hal9-back.service '[Service]' "ExecStart=/hal9/back/current/web --port $port"
+  in_box systemctl daemon-reload
+  cat >"$root/hal9/hal9.yaml" <<YAML
+hal9: 1
+services:
+  back:
+    port: $port
+    run: {systemd: hal9-back.service}
+    gate: {within: 10s, interval: 100ms}
+    release: {current: /hal9/back/current}
+    checks: [{http: "http://127.0.0.1:$port/health"}]
+rollback:
+  p: {parts: [{service: back}], health: back, verify: {tries: 3, every: 200ms}}
+YAML
+  rollback() {
+    in_box env HAL9OPS_CONFIG=/hal9/hal9.yaml /hal9/hal9-rollback -o text "$@"
+  }
+  runs() {
+    [ "$(in_box sh -c 'readlink "/proc/$(systemctl show -P MainPID hal9-back.service)/exe"')" = "/hal9/back/rel/$1/web" ]
+  }
+  in_box systemctl start hal9-back.service
+  run -0 rollback snapshot back-good
+  ln -sfn rel/2 "$root/hal9/back/current"
+  unit hal9-back.service '[Unit]' 'Description=new' '[Service]' "ExecStart=/hal9/back/current/web --port $port"
+  in_box systemctl daemon-reload
+  in_box systemctl restart hal9-back.service
+  runs 2
+  run -1 rollback diff back-good
+  [[ $output == *"service back: release rel/1 -> rel/2"*"service back: program "*"service back: unit file's sha256 "* ]]
+  run -0 rollback to back-good
+  echo "$output"
+  [[ $output == *"stop unit hal9-back.service"*"start unit hal9-back.service"* ]]
+  runs 1
+  run -0 rollback undo "$(grep -o 'undo [a-z0-9]*' <<<"$output" | cut -d' ' -f2)"
+  runs 2
+  in_box systemctl stop hal9-back.service
+  run -0 rollback to back-good
+  runs 1
+  run -0 rollback to back-good
+  [[ $output == *"nothing to do"* ]]
+}
+
 @test "hal9-restart bundle: the journal of the unit, oldest line first, without its secrets" {
   # shellcheck disable=SC2016
   unit talk.service '[Service]' 'Environment=DB_PASSWORD=swordfish-9' \
