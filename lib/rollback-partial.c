@@ -28,7 +28,7 @@ hal9_status rb_choose(struct rb_to *to, struct hal9_error *err) {
 
     if (to->job->strategy == HAL9_PARTIAL && words->n == 0) {
         hal9_error_set(err, HAL9_E_USAGE, "a partial rollback of which parts?");
-        hal9_error_hint(err, "name them: --parts balancer,flags,files,release");
+        hal9_error_hint(err, "name them: --parts balancer,flags,files,release,command,service");
         return HAL9_E_USAGE;
     }
     for (size_t k = 0; words->n == 0 && k < to->n; k++)
