@@ -45,6 +45,9 @@ struct rb_part_kind {
     /* The step kind and its args (fresh) by whose states it is read back once all is restored; NULL: those of plan's steps. */
     const char *(*read_back)(const struct rb_part *p, const cJSON *wanted, cJSON **ret_args);
     bool last; /* it is restored after those of all other kinds: it runs what they bring back */
+    /* Whether all that is to be written is kept and whole (HAL9_E_CORRUPT): asked before anything is touched. NULL: the state itself is all. */
+    hal9_status (*whole)(const struct rb_part *p, struct hal9_state *s, const cJSON *wanted,
+                         struct hal9_error *err);
 };
 
 /* ---- rollback-parts.c: the table, and which parts there are */

@@ -36,6 +36,31 @@ static hal9_status plan(const struct rb_part *p, const cJSON *wanted, const cJSO
     return HAL9_OK;
 }
 
+/* ---- is it all there? ---- */
+
+static int note_lost(void *data, const struct hal9_tree_change *c) {
+    char **lost = data;
+
+    if (c->a.type == 'f' && !c->a.link && !c->a.data)
+        *lost = hal9_strdup(c->path);
+    return *lost != NULL;
+}
+
+/* A content that is damaged would else be found half-way, with the traffic already moved. */
+static hal9_status whole(const struct rb_part *p, struct hal9_state *s, const cJSON *wanted,
+                         struct hal9_error *err) {
+    _cleanup_free_ char *lost = NULL;
+    hal9_status st = hal9_tree_diff(s, wanted, NULL, note_lost, &lost, err);
+
+    (void)p;
+    if (st != HAL9_OK || !lost)
+        return st;
+    return hal9_error_set(err, HAL9_E_CORRUPT,
+                          "%s can't be brought back: its content is damaged in the snapshot, or "
+                          "not there any more",
+                          lost);
+}
+
 /* ---- differences ---- */
 
 struct telling {
@@ -164,4 +189,5 @@ const struct rb_part_kind rb_part_files = {
     .capture = capture,
     .plan = plan,
     .diff = diff,
+    .whole = whole,
 };

@@ -154,6 +154,31 @@ static void forget(struct rb_item *i) {
     i->placed = i->differs = i->away = i->has_new = false;
 }
 
+/* Flags that the snapshot doesn't know: somebody else's, in a store that many share. */
+static void tell_added_flags(struct rb_to *to, const struct rb_item *i) {
+    enum { NAMED = 5 };
+    _cleanup_strv_ struct hal9_strv names = {0};
+    size_t n = 0;
+    const cJSON *f;
+
+    cJSON_ArrayForEach(f, i->now) {
+        if (cJSON_GetObjectItemCaseSensitive(i->then, f->string))
+            continue;
+        _cleanup_free_ char *is = hal9_flag_words(i->part.flags, f->string, f);
+
+        if (n++ < NAMED)
+            hal9_strv_take(&names, hal9_strf("%s (%s)", f->string, is));
+    }
+    if (n == 0)
+        return;
+    if (n > NAMED)
+        hal9_strv_take(&names, hal9_strf("%zu more", n - NAMED));
+    _cleanup_free_ char *all = hal9_strv_join(&names, ", ");
+
+    rb_tell(to, "%s: flag%s %s came after the snapshot: %s left alone", i->part.name,
+            n == 1 ? "" : "s", all, n == 1 ? "it is" : "they are");
+}
+
 /* It differs where its kind would do something about it. */
 static hal9_status differs(struct rb_item *i, struct hal9_error *err) {
     _cleanup_(hal9_plan_clear) struct hal9_plan plan = {0};
@@ -170,7 +195,13 @@ static hal9_status read_item(struct rb_to *to, struct rb_item *i, struct hal9_er
     if (rb_is_balancer(i))
         return rb_read_balancer(to, i, err);
     st = i->part.kind->capture(&i->part, to->job->state, to->job->cancel_fd, &i->now, err);
-    return st == HAL9_OK ? differs(i, err) : st;
+    if (st == HAL9_OK && i->chosen && i->part.flags)
+        tell_added_flags(to, i);
+    if (st == HAL9_OK)
+        st = differs(i, err);
+    if (st == HAL9_OK && i->differs && i->part.kind->whole)
+        st = i->part.kind->whole(&i->part, to->job->state, i->then, err);
+    return st;
 }
 
 /* What is no matter of reading ends it: a guard, a person, a configuration that can't be right. */

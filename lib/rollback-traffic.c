@@ -139,14 +139,19 @@ hal9_status rb_read_balancer(struct rb_to *to, struct rb_item *i, struct hal9_er
 
 /* ---- steps ---- */
 
-/* "off", and where there are several balancers "off/edge/hal9". Fresh. */
-static char *step_name(const struct rb_chain *c, const struct rb_item *i, const char *word) {
+/* "edge/hal9" where there are several balancers, to tell their steps apart; NULL: there is one. Borrowed. */
+static const char *which(const struct rb_chain *c, const struct rb_item *i) {
     size_t n = 0;
 
     for (size_t k = 0; k < c->to->n; k++)
         n += rb_is_balancer(&c->to->items[k]);
-    _cleanup_free_ char *name =
-        n > 1 ? hal9_strf("%s/%s", word, strchr(i->part.name, ':') + 1) : hal9_strdup(word);
+    return n > 1 ? strchr(i->part.name, ':') + 1 : NULL;
+}
+
+/* "off", and where there are several balancers "off/edge/hal9". Fresh. */
+static char *step_name(const struct rb_chain *c, const struct rb_item *i, const char *word) {
+    const char *one = which(c, i);
+    _cleanup_free_ char *name = one ? hal9_strf("%s/%s", word, one) : hal9_strdup(word);
 
     return rb_step_name(c->plan, name);
 }
@@ -154,9 +159,11 @@ static char *step_name(const struct rb_chain *c, const struct rb_item *i, const 
 static struct hal9_step *add_set(struct rb_chain *c, const struct rb_item *i, const char *word,
                                  cJSON *servers, char *title) {
     _cleanup_free_ char *name = step_name(c, i, word);
-    struct hal9_step *s = hal9_plan_step(
-        c->plan, name, "balancer.set",
-        hal9_args_balancer_set(i->part.balancer, i->part.backend, servers), "%s", title);
+    const char *one = which(c, i);
+    struct hal9_step *s =
+        hal9_plan_step(c->plan, name, "balancer.set",
+                       hal9_args_balancer_set(i->part.balancer, i->part.backend, servers),
+                       "%s%s%s", one ? one : "", one ? ": " : "", title);
 
     s->guarded = true;
     rb_link(c, s);
@@ -251,10 +258,12 @@ void rb_add_drain(struct rb_chain *c, struct rb_item *i) {
     for (size_t k = 0; k < i->n; k++)
         if (i->servers[k].fresh)
             hal9_strv_add(&o.servers, i->servers[k].name);
+    const char *one = which(c, i);
     struct hal9_step *s = hal9_plan_step(
         c->plan, name, "balancer.drain",
         hal9_args_balancer_drain(i->part.balancer, i->part.backend, &o),
-        "wait until %s %s no session left", names, o.servers.n == 1 ? "has" : "have");
+        "%s%swait until %s %s no session left", one ? one : "", one ? ": " : "", names,
+        o.servers.n == 1 ? "has" : "have");
 
     hal9_strv_free(&o.servers);
     rb_link(c, s);

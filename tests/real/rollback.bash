@@ -52,6 +52,7 @@ start_edge() {
 global
   stats socket $TEST_DIR/edge.sock mode 600 level admin
   hard-stop-after 60s
+${GLOBAL:-}
   maxconn 2000
 defaults
   mode http
@@ -63,7 +64,7 @@ frontend front
 ${FRONT:-}
   default_backend hal9
 backend hal9
-  balance roundrobin
+  balance ${BALANCE:-roundrobin}
 CFG
     for line in "${servers[@]}"; do echo "  server $line"; done
   } >"$TEST_DIR/edge.cfg"
