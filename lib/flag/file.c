@@ -185,7 +185,7 @@ static hal9_status fill(const struct fl_file *f, int fd, const char *data, size_
     }
     if (hal9_sys_fchmod(fd, f->st.st_mode & 07777) < 0)
         return hal9_error_errno(err, errno, "cannot keep the mode of %s", f->path);
-    if (hal9_sys_fsync(fd) < 0)
+    if (HAL9_RETRY(hal9_sys_fsync(fd)) < 0)
         return hal9_error_errno(err, errno, "cannot sync what is to replace %s", f->path);
     return HAL9_OK;
 }
@@ -243,7 +243,7 @@ hal9_status fl_file_replace(const struct fl_file *f, const char *data, size_t le
         return st;
     sweep(f, dir);
     int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
-    _cleanup_close_ int fd = hal9_sys_open(temp, flags, 0600);
+    _cleanup_close_ int fd = HAL9_RETRY(hal9_sys_open(temp, flags, 0600));
     if (fd < 0)
         return hal9_error_errno(err, errno, "cannot make a file beside %s", f->path);
     st = fill(f, fd, data, len, err);

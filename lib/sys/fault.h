@@ -8,10 +8,11 @@
  *     points:FILE      nothing fails; the name of each point passed is appended to FILE
  *     count:FILE       nothing fails; the number of points passed is written to FILE at exit
  * What changes nothing is called directly: opens that make no file, kill(pid, 0), reads. tests/cli/house/faults.awk sees to it.
- * The wrappers are as their system calls: -1 and errno. They don't retry on EINTR and may write short; see hal9_fd_write_all(). */
+ * The wrappers are as their system calls: -1 and errno. They don't retry on EINTR (HAL9_RETRY does) and may write short; see hal9_fd_write_all(). */
 #ifndef HAL9_SYS_FAULT_H
 #define HAL9_SYS_FAULT_H
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -21,6 +22,16 @@
 #include <sys/types.h>
 #include <sys/xattr.h>
 #include <unistd.h>
+
+/* Repeats a system call that a signal has broken off. */
+#define HAL9_RETRY(call)                          \
+    __extension__({                               \
+        __typeof__(call) retried_;                \
+        do                                        \
+            retried_ = (call);                    \
+        while (retried_ == -1 && errno == EINTR); \
+        retried_;                                 \
+    })
 
 #ifdef HAL9_TEST_HOOKS
 /* Whether this point is to fail; errno is set then. */

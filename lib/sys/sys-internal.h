@@ -6,16 +6,7 @@
 #include <sys/types.h>
 
 #include "hal9ops/sys.h"
-
-/* Repeats a system call that a signal has broken off. */
-#define HAL9_RETRY(call)                          \
-    __extension__({                               \
-        __typeof__(call) retried_;                \
-        do                                        \
-            retried_ = (call);                    \
-        while (retried_ == -1 && errno == EINTR); \
-        retried_;                                 \
-    })
+#include "sys/fault.h" /* HAL9_RETRY */
 
 /* The last component. Points into path. */
 const char *hal9_path_base(const char *path);

@@ -110,7 +110,7 @@ static hal9_status fill(const struct wl_placer *p, int fd, const struct wl_meta 
         st = wl_place_meta(p, fd, m, path, err);
     if (st == HAL9_OK && hal9_sys_futimens(fd, times) < 0)
         st = hal9_error_errno(err, errno, "cannot set the time of %s", path);
-    if (st == HAL9_OK && hal9_sys_fsync(fd) < 0)
+    if (st == HAL9_OK && HAL9_RETRY(hal9_sys_fsync(fd)) < 0)
         st = hal9_error_errno(err, errno, "cannot sync %s", path);
     return st;
 }
@@ -118,7 +118,7 @@ static hal9_status fill(const struct wl_placer *p, int fd, const struct wl_meta 
 static hal9_status make_regular(const struct wl_placer *p, int dir, const char *temp,
                                 const struct wl_meta *m, const char *path, struct hal9_error *err) {
     const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-    _cleanup_close_ int fd = hal9_sys_openat(dir, temp, flags, 0600);
+    _cleanup_close_ int fd = HAL9_RETRY(hal9_sys_openat(dir, temp, flags, 0600));
     if (fd < 0)
         return hal9_error_errno(err, errno, "cannot make a file beside %s", path);
     return fill(p, fd, m, path, err);

@@ -173,7 +173,7 @@ static hal9_status set_folder(struct wl_placer *p, const struct wl_task *t,
     hal9_status st = open_folder(p, t->path, &dir, err);
     if (st == HAL9_OK)
         st = wl_place_meta(p, dir, &t->wanted, path, err);
-    if (st == HAL9_OK && hal9_sys_fsync(dir) < 0 && errno != EINVAL)
+    if (st == HAL9_OK && HAL9_RETRY(hal9_sys_fsync(dir)) < 0 && errno != EINVAL)
         st = hal9_error_errno(err, errno, "cannot sync %s", path);
     return st;
 }
@@ -204,7 +204,7 @@ static hal9_status sync_touched(struct wl_placer *p, struct hal9_error *err) {
                 st = hal9_error_move(err, &e);
             continue; /* removed itself */
         }
-        if (hal9_sys_fsync(dir) < 0 && errno != EINVAL)
+        if (HAL9_RETRY(hal9_sys_fsync(dir)) < 0 && errno != EINVAL)
             st = hal9_error_errno(err, errno, "cannot sync a folder of %s", p->path);
     }
     return st;

@@ -196,7 +196,7 @@ static hal9_status apply(struct hal9_step_ctx *c, const cJSON *before, const cJS
         st = replace(&l, path, target, err);
     else if (hal9_sys_unlinkat(l.dir, l.name, 0) < 0 && errno != ENOENT)
         st = hal9_error_errno(err, errno, "cannot remove %s", path);
-    if (st == HAL9_OK && hal9_sys_fsync(l.dir) < 0 && errno != EINVAL)
+    if (st == HAL9_OK && HAL9_RETRY(hal9_sys_fsync(l.dir)) < 0 && errno != EINVAL)
         st = hal9_error_errno(err, errno, "cannot sync %s", l.folder);
     return st;
 }
