@@ -21,6 +21,7 @@ setup() {
   TERM=xterm NO_COLOR=1 env --default-signal=INT script -qefc 'exec hal9-rollback to good --strategy gradual' /dev/null <"$TEST_DIR/keys" >"$TEST_DIR/screen" 2>&1 3>&- 4>&- &
   script_pid=$!
   # The line of progress ends with \r.
+  # shellcheck disable=SC2016 # the shell that is started expands it
   timeout 30 sh -c 'tail -n +1 -s 0.02 -F "$TEST_DIR/screen" 2>/dev/null | stdbuf -oL tr "\r" "\n" | grep -q -m 1 "s to go"' 3>&- 4>&-
   printf '\003' >&"$keys"
   status=0

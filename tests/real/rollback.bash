@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # set by common.bash, or read in the tests
 
 # rollback_site OLD NEW: so many servers of each path (s1 s2 …), behind an haproxy. GRADUAL: the plan's; PLAN: further lines of the plan;
-# FLAGS, RELEASE: further members of those parts.
+# FLAGS, RELEASE: further members of those parts. MORE: a further part, with functions MORE_migrate and MORE_world.
 rollback_site() {
   local i
   skip_unless haproxy
@@ -130,6 +130,7 @@ migrate() {
   echo 'path: new' >"$site_dir/conf/app.yaml"
   echo 'more' >"$site_dir/conf/added.yaml"
   ln -sfn releases/2 "$site_dir/current"
+  [ -z "${MORE:-}" ] || "${MORE}_migrate"
 }
 
 write_config() {
@@ -162,12 +163,13 @@ world() {
   jq -cS . "$site_dir/flags.json"
   (cd "$site_dir/conf" && for f in *; do echo "$f: $(cat "$f")"; done)
   readlink "$site_dir/current"
+  [ -z "${MORE:-}" ] || "${MORE}_world"
 }
 
-is_world() { # EXPECTED
+is_world() { # EXPECTED [WHERE]
   local now
   now=$(world)
-  [ "$now" = "$1" ] || fail "the world is not as it should be:
+  [ "$now" = "$1" ] || fail "${2:+$2: }the world is not as it should be:
 $(diff <(echo "$1") <(echo "$now"))"
 }
 
