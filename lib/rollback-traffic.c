@@ -162,8 +162,8 @@ static struct hal9_step *add_set(struct rb_chain *c, const struct rb_item *i, co
     const char *one = which(c, i);
     struct hal9_step *s =
         hal9_plan_step(c->plan, name, "balancer.set",
-                       hal9_args_balancer_set(i->part.balancer, i->part.backend, servers),
-                       "%s%s%s", one ? one : "", one ? ": " : "", title);
+                       hal9_args_balancer_set(i->part.balancer, i->part.backend, servers), "%s%s%s",
+                       one ? one : "", one ? ": " : "", title);
 
     s->guarded = true;
     rb_link(c, s);
@@ -259,11 +259,11 @@ void rb_add_drain(struct rb_chain *c, struct rb_item *i) {
         if (i->servers[k].fresh)
             hal9_strv_add(&o.servers, i->servers[k].name);
     const char *one = which(c, i);
-    struct hal9_step *s = hal9_plan_step(
-        c->plan, name, "balancer.drain",
-        hal9_args_balancer_drain(i->part.balancer, i->part.backend, &o),
-        "%s%swait until %s %s no session left", one ? one : "", one ? ": " : "", names,
-        o.servers.n == 1 ? "has" : "have");
+    struct hal9_step *s =
+        hal9_plan_step(c->plan, name, "balancer.drain",
+                       hal9_args_balancer_drain(i->part.balancer, i->part.backend, &o),
+                       "%s%swait until %s %s no session left", one ? one : "", one ? ": " : "",
+                       names, o.servers.n == 1 ? "has" : "have");
 
     hal9_strv_free(&o.servers);
     rb_link(c, s);
