@@ -205,7 +205,8 @@ ran() {
   plan "{command: dump, state: [echo, 'password=hunter2-is-long-enough'], apply: 'true'}"
   rb snapshot good
   [ "$status" -eq 0 ]
-  ! grep -r hunter2 "$HAL9OPS_STATE_DIR"
+  run grep -r hunter2 "$HAL9OPS_STATE_DIR"
+  [ "$status" -eq 1 ]
   plan "{command: dump, state: 'sh: head -c 100000 /dev/zero | tr \"\\0\" x', apply: 'true'}"
   rb snapshot large
   [ "$status" -eq 4 ]

@@ -157,6 +157,7 @@ HAL9_API hal9_status hal9_service_revision(const struct hal9_service_ref *ref, c
  * service.revision (passive) args {service, link, wanted}: states are what of hal9_service_revision() wanted has; fails where it isn't so.
  */
 extern const struct hal9_step_kind hal9_kind_service_revision;
+/* Its args; link NULL-able, wanted is copied. Fresh. */
 HAL9_API cJSON *hal9_args_revision(const struct hal9_service_ref *ref, const char *link,
                                    const cJSON *wanted);
 
