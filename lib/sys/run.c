@@ -99,6 +99,8 @@ hal9_status hal9_run(const struct hal9_spawn *s, int64_t timeout_ms, int cancel_
     _cleanup_(hal9_child_clear) struct hal9_child c = HAL9_CHILD_INIT;
     struct hal9_patience patience = {deadline, cancel_fd};
     hal9_status status = hal9_spawn_within(&piped, &patience, &c, err);
+    if (status == HAL9_E_TIMEOUT || status == HAL9_E_INTERRUPTED)
+        hal9_error_prefix(err, "%s did not begin", s->argv[0]);
     if (status != HAL9_OK)
         return status;
     close(HAL9_TAKE_FD(out));
