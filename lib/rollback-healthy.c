@@ -91,6 +91,15 @@ static bool gate_passed(const struct hal9_op *o, const struct hal9_rollback_spec
     return false;
 }
 
+/* Whether it went to the snapshot of a rehearsal: that is there for the rehearsal alone, and so is what comes of it. */
+static bool was_rehearsed(struct hal9_state *s, const struct hal9_op *o) {
+    const char *id = hal9_json_str(hal9_rollback_subject(o), "snapshot");
+    _cleanup_json_ cJSON *snapshot = NULL;
+
+    return id && hal9_snapshot_get(s, id, &snapshot, NULL) == HAL9_OK &&
+           hal9_streq(hal9_json_str(snapshot, "reason"), "rehearsal");
+}
+
 hal9_status hal9_rollback_note_ended(const struct hal9_config *c, struct hal9_state *s,
                                      const char *id, struct hal9_error *err) {
     _cleanup_(hal9_op_clear) struct hal9_op o = {0};
@@ -102,7 +111,8 @@ hal9_status hal9_rollback_note_ended(const struct hal9_config *c, struct hal9_st
     const char *name = hal9_json_str(hal9_rollback_subject(&o), "plan");
 
     if (o.state != HAL9_OP_DONE || o.undoes.n > 0 || !name ||
-        rb_plan_find(c, name, &plan, NULL) != HAL9_OK || !gate_passed(&o, plan))
+        rb_plan_find(c, name, &plan, NULL) != HAL9_OK || !gate_passed(&o, plan) ||
+        was_rehearsed(s, &o))
         return HAL9_OK;
     return note(c, s, name, err);
 }

@@ -49,7 +49,8 @@ as_operator() { # UID COMMAND…
   first=$!
   read -r -n 1 -t 20 -u "$ready"
   export -f as_operator
-  start_in_background "$TEST_DIR/second.log" script -qefc "bash -c 'as_operator 12345 hal9-restart hal9-server --tone plain'" /dev/null
+  # script(1) starts the command by $SHELL, and only bash knows the function
+  SHELL=$BASH start_in_background "$TEST_DIR/second.log" script -qefc "bash -c 'as_operator 12345 hal9-restart hal9-server --tone plain'" /dev/null
   second=$background_pid
   wait_for_log "$TEST_DIR/second.log" "waiting for port $port, which hal9-restart holds" 15 || fail "$(cat "$TEST_DIR/second.log" "$TEST_DIR/first.log")"
   tr -s '\r\n ' ' ' <"$TEST_DIR/second.log" | grep -q "(pid [0-9]*, user 12345, operation [0-9a-z]*)"

@@ -34,7 +34,9 @@ setup() { portfix_setup; }
   run hal9-portfix --list "$free_port" -o text
   [ "$status" -eq 0 ]
   [ "$output" = "$free_port/tcp is free" ]
-  for other in "${port%?}" "1${port: -4}"; do
+  first=1
+  [[ $port != 1* ]] || first=2
+  for other in "${port%?}" "$first${port: -4}"; do
     [[ $(pids "$other") != *"$fixture_pid"* ]]
   done
 }

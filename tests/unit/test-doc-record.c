@@ -24,9 +24,9 @@ static cJSON *parse(const char *text) {
 static void table_is_whole(void **state) {
     (void)state;
     static const char *const wanted[] = {
-        "begin",    "end",          "check",   "verdict", "holder",   "step",     "operation",
-        "snapshot", "flag",         "backend", "sample",  "forecast", "decision", "plan",
-        "object",   "notification", "pruned",  "hold",    "problem"};
+        "begin",    "end",       "check",        "verdict", "holder", "step",     "operation",
+        "snapshot", "rehearsal", "flag",         "backend", "sample", "forecast", "decision",
+        "plan",     "object",    "notification", "pruned",  "hold",   "problem"};
     size_t n, n_common;
     const struct hal9_record_kind *kinds = hal9_record_kinds(&n);
     const struct hal9_record_field *common = hal9_record_common(&n_common);
