@@ -29,7 +29,7 @@ static const char *address_of(const struct hal9_balancer_spec *b) {
 
 hal9_status bal_resources(const struct hal9_balancer_spec *b, const char *backend,
                           struct hal9_strv *ret, struct hal9_error *err) {
-    const struct hal9_balancer_driver *d;
+    const struct hal9_balancer_driver *d = NULL;
     hal9_status st = bal_driver(b, &d, err);
 
     if (st != HAL9_OK)
@@ -48,7 +48,7 @@ hal9_status hal9_balancer_look(const struct hal9_balancer_spec *b, const char *b
 
 hal9_status bal_look(const struct hal9_balancer_spec *b, const char *backend, bool lean,
                      int cancel_fd, struct hal9_balancer_view *ret, struct hal9_error *err) {
-    const struct hal9_balancer_driver *d;
+    const struct hal9_balancer_driver *d = NULL;
     struct hal9_balancer_view v = {.lean = lean, .old_sessions = -1};
     hal9_status st = bal_driver(b, &d, err);
 

@@ -123,8 +123,7 @@ void fl_edit_value(struct fl_edits *e, const struct fl_node *n, const cJSON *now
 /* ---- values as text */
 
 void fl_pretty(struct hal9_buf *out, const cJSON *j, const char *gap, const char *unit) {
-    const bool lines = gap && cJSON_IsObject(j) && j->child;
-    if (!lines) {
+    if (!gap || !cJSON_IsObject(j) || !j->child) {
         _cleanup_free_ char *text = hal9_json_text(j);
         hal9_buf_puts(out, text);
         return;

@@ -92,7 +92,6 @@ static hal9_status look(struct choice *c, const struct hal9_prune_opts *opts,
 /* Those without a whole first line have no head: they never began, or are damaged. */
 static void look_at_headless(struct choice *c, struct hal9_pruned *ret) {
     for (size_t i = 0; i < c->names.n; i++) {
-        _cleanup_free_ char *path = hal9_journal_path(c->s, c->names.v[i]);
         _cleanup_json_ cJSON *line = NULL;
         if (!c->v[i].candidate || c->v[i].touches)
             continue;

@@ -157,6 +157,7 @@ hal9_status hal9_snapshot_put(struct hal9_state *s, const cJSON *snapshot, struc
     if (st == HAL9_OK && fresh)
         st = hal9_dir_sync(s->path, err);
     _cleanup_close_ int lock = st == HAL9_OK ? lock_folder(folder) : -1;
+    (void)lock; /* held until here is left */
     if (st == HAL9_OK)
         st = hal9_file_write(path, text.data, text.len, hal9_state_file_mode(s), err);
     return hal9_state_explain(err, st);

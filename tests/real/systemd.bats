@@ -209,7 +209,7 @@ services:
     run: {systemd: hal9-back.service}
     gate: {within: 10s, interval: 100ms}
     release: {current: /hal9/back/current}
-    checks: [{http: "http://127.0.0.1:$port/health"}]
+    checks: [{tcp: "127.0.0.1:$port"}]
 rollback:
   p: {parts: [{service: back}], health: back, verify: {tries: 3, every: 200ms}}
 YAML

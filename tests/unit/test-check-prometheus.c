@@ -2,11 +2,11 @@
 #include "service.h"
 
 static struct hal9_check_result ask_peer(struct peer *p, const char *below) {
-    const bool least = hal9_startswith(below, ">= ");
+    const char *number = strrchr(below, ' '); /* "5%", or ">= 0.99" */
     return check_run(check_makef("{prometheus: 'http://127.0.0.1:%d/', query: 'a/b > 1', %s: "
                                  "%s, timeout: 2s}",
-                                 p->port, least ? "at_least" : "below",
-                                 least ? below + strlen(">= ") : below),
+                                 p->port, number ? "at_least" : "below",
+                                 number ? number + 1 : below),
                      NULL);
 }
 

@@ -113,7 +113,7 @@ static void test_text_failures(void **state) {
     struct world *w = *state;
     struct texts lies = {"cat mark", "true", "true", "7"};
     struct texts dumb = {"echo no database >&2; exit 2", "true", "true", "7"};
-    _cleanup_result_ struct hal9_op_result res = {0}, none = {0};
+    _cleanup_result_ struct hal9_op_result res = {0};
     _cleanup_error_ struct hal9_error err = {0}, gone = {0};
     file_put("mark", "3\n");
     assert_ok(hal9_op_run(&w->env, plan_texts, &lies, &res, NULL));
@@ -163,9 +163,7 @@ static void test_killed(void **state) {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, world_teardown)
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_there_and_back),
-        TEST(test_failures),
-        TEST(test_text_there_and_back),
+        TEST(test_there_and_back), TEST(test_failures), TEST(test_text_there_and_back),
         TEST(test_text_failures),
 #ifdef HAL9_TEST_HOOKS
         TEST(test_killed),
