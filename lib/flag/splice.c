@@ -134,7 +134,11 @@ void fl_pretty(struct hal9_buf *out, const cJSON *j, const char *gap, const char
     cJSON_ArrayForEach(m, j) {
         _cleanup_json_ cJSON *key = cJSON_CreateString(m->string);
         _cleanup_free_ char *name = hal9_json_text(key);
-        hal9_buf_printf(out, "%s%s%s: ", m == j->child ? "" : ",", inner, name);
+        if (m != j->child)
+            hal9_buf_putc(out, ',');
+        hal9_buf_puts(out, inner);
+        hal9_buf_puts(out, name);
+        hal9_buf_puts(out, ": ");
         fl_pretty(out, m, inner, unit);
     }
     hal9_buf_printf(out, "%s}", gap);
