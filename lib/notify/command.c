@@ -32,8 +32,8 @@ static hal9_status stdin_of(const char *dir, const char *text, int *ret_fd,
     char id[HAL9_ID_LEN + 1];
     hal9_id_new(id);
     _cleanup_free_ char *path = hal9_strf("%s/.%s", dir, id);
-    _cleanup_close_ int fd = HAL9_RETRY(
-        hal9_sys_open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    _cleanup_close_ int fd =
+        HAL9_RETRY(hal9_sys_open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (fd < 0)
         return hal9_error_errno(err, errno, "cannot make a file in %s", dir);
     hal9_sys_discard(path);

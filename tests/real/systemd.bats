@@ -217,6 +217,7 @@ YAML
     in_box env HAL9OPS_CONFIG=/hal9/hal9.yaml /hal9/hal9-rollback -o text "$@"
   }
   runs() {
+    # shellcheck disable=SC2016 # the box's shell expands it
     [ "$(in_box sh -c 'readlink "/proc/$(systemctl show -P MainPID hal9-back.service)/exe"')" = "/hal9/back/rel/$1/web" ]
   }
   in_box systemctl start hal9-back.service

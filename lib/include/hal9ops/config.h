@@ -145,7 +145,7 @@ struct hal9_config {
     int64_t version;
     char *state;
     bool staging;
-    char *environment; /* its name; NULL: none was told */
+    char *environment;          /* its name; NULL: none was told */
     struct hal9_list services;  /* struct hal9_service *, in the file's order */
     struct hal9_list balancers; /* struct hal9_balancer_spec * */
     struct hal9_list flags;     /* struct hal9_flag_spec * */

@@ -51,8 +51,8 @@ void hal9_search_start(struct hal9_search *s, const struct hal9_listeners *wante
                        enum hal9_holders_depth depth, struct hal9_holders *found) {
     size_t size = 16;
     size_t without = 0;
-    *s =
-        (struct hal9_search){.wanted = wanted, .depth = depth, .found = found, .idle = hal9_host_idle_cpus()};
+    *s = (struct hal9_search){
+        .wanted = wanted, .depth = depth, .found = found, .idle = hal9_host_idle_cpus()};
     while (size < wanted->n * 2)
         size *= 2;
     s->mask = size - 1;
