@@ -13,7 +13,7 @@ static void find_trees(const cJSON *j, struct trees *ret) {
     const cJSON *m;
 
     cJSON_ArrayForEach(m, j) {
-        struct hal9_sha sha;
+        struct hal9_sha sha = {0};
 
         if (hal9_streq(m->string, "tree") && cJSON_IsString(m) && strlen(m->valuestring) == 64 &&
             hal9_unhex(m->valuestring, sha.b, sizeof(sha.b)))

@@ -109,7 +109,7 @@ static bool take_apart(struct hal9_buf *line, struct hal9_journal_head *ret) {
     for (char *c = line->data; *c; c++)
         if (*c == ' ' && n < HAL9_ARRAY_LEN(fields))
             fields[n++] = c + 1;
-    if (n != HAL9_ARRAY_LEN(fields) || strlen(fields[4]) != 8 || fields[1][-1] != ' ')
+    if (n != HAL9_ARRAY_LEN(fields) || strlen(fields[4]) != 8)
         return false;
     char crc[9];
     snprintf(crc, sizeof(crc), "%08x",
@@ -117,7 +117,7 @@ static bool take_apart(struct hal9_buf *line, struct hal9_journal_head *ret) {
     if (strcmp(crc, fields[4]) != 0)
         return false;
     for (size_t i = 1; i < n; i++)
-        fields[i][-1] = '\0';
+        *(fields[i] - 1) = '\0';
     *ret = (struct hal9_journal_head){.id = fields[0],
                                       .run = strcmp(fields[1], "-") == 0 ? NULL : fields[1],
                                       .undoes = strcmp(fields[2], "-") == 0 ? "" : fields[2],

@@ -50,7 +50,7 @@ struct drift {
 };
 
 static struct hal9_sha key_of(const char *path) {
-    struct hal9_sha key;
+    struct hal9_sha key = {0};
     hal9_sha256(path, strlen(path), key.b);
     return key;
 }
