@@ -87,6 +87,8 @@ static void mark(const struct trace *t, ptrdiff_t d, const struct text *a, const
 }
 
 static void put(struct hal9_buf *to, char how, const struct line *l) {
+    if (!l) /* of a text without lines, which has none to put */
+        return;
     hal9_buf_putc(to, how);
     hal9_buf_add(to, l->at, l->len);
     if (l->at[l->len - 1] != '\n')

@@ -67,7 +67,7 @@ static hal9_status diff(const struct rb_part *p, struct hal9_state *s, const cJS
                         struct hal9_error *err) {
     _cleanup_json_ cJSON *now = NULL;
     hal9_status st = b ? HAL9_OK : capture(p, s, -1, &now, err);
-    const cJSON *one, *other = b ? b : now;
+    const cJSON *one, *other;
 
     if (st != HAL9_OK)
         return st;
