@@ -235,10 +235,10 @@ static int make_bad(const char *path, const char *name, mode_t mode, const char 
 
     assert_int_equal(pread(out, head, sizeof(head), 0), sizeof(head));
     memset(head, 0, 100);
-    memcpy(head, name, strlen(name));
+    snprintf((char *)head, 100, "%s", name);
     head[156] = (unsigned char)(hardlink ? '1' : S_ISFIFO(mode) ? '6' : S_ISCHR(mode) ? '3' : '0');
     if (hardlink)
-        memcpy(head + 157, hardlink, strlen(hardlink));
+        snprintf((char *)head + 157, 100, "%s", hardlink);
     unsigned sum = 0;
 
     memset(head + 148, ' ', 8);
