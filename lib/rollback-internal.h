@@ -58,6 +58,12 @@ hal9_status rb_parts_of_plan(const struct hal9_config *c, const struct hal9_roll
                              struct rb_parts *ret, struct hal9_error *err);
 /* A file or folder that a person names. A part of the same name counts once. Appends. */
 hal9_status rb_parts_add_file(struct rb_parts *parts, const char *path, struct hal9_error *err);
+/* Two states that are objects, member by member: tells each that isn't the same (a or b NULL: not there); returns how many. */
+size_t rb_diff_members(const struct rb_part *p, const cJSON *a, const cJSON *b,
+                       bool (*same)(const struct rb_part *p, const cJSON *a, const cJSON *b),
+                       void (*tell)(const struct rb_part *p, const char *name, const cJSON *a,
+                                    const cJSON *b, struct hal9_buf *words, cJSON *json),
+                       struct hal9_buf *words, cJSON *json);
 /* What one part of a snapshot document was taken of. c is asked for balancers and flag stores: HAL9_E_CONFIG when it has them no more. *ret is overwritten. */
 hal9_status rb_part_of_snapshot(const struct hal9_config *c, const cJSON *part, struct rb_part *ret,
                                 struct hal9_error *err);

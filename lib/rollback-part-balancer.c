@@ -95,32 +95,21 @@ static void tell(const struct rb_part *p, const char *server, const cJSON *a, co
     cJSON_AddItemToArray(json, one);
 }
 
+static bool same_of_part(const struct rb_part *p, const cJSON *a, const cJSON *b) {
+    (void)p;
+    return same_server(a, b);
+}
+
 static hal9_status diff(const struct rb_part *p, struct hal9_state *s, const cJSON *a,
                         const cJSON *b, struct hal9_buf *ret_words, cJSON *ret_json, size_t *ret_n,
                         struct hal9_error *err) {
     _cleanup_json_ cJSON *now = NULL;
     hal9_status st = b ? HAL9_OK : capture(p, s, -1, &now, err);
-    const cJSON *one;
 
     if (st != HAL9_OK)
         return st;
-    const cJSON *sa = servers_of(a), *sb = servers_of(b ? b : now);
-
-    *ret_n = 0;
-    cJSON_ArrayForEach(one, sa) {
-        const cJSON *other = cJSON_GetObjectItemCaseSensitive(sb, one->string);
-
-        if (other && same_server(one, other))
-            continue;
-        tell(p, one->string, one, other, ret_words, ret_json);
-        ++*ret_n;
-    }
-    cJSON_ArrayForEach(one, sb) {
-        if (cJSON_GetObjectItemCaseSensitive(sa, one->string))
-            continue;
-        tell(p, one->string, NULL, one, ret_words, ret_json);
-        ++*ret_n;
-    }
+    *ret_n = rb_diff_members(p, servers_of(a), servers_of(b ? b : now), same_of_part, tell,
+                             ret_words, ret_json);
     return HAL9_OK;
 }
 

@@ -62,31 +62,19 @@ static void tell(const struct rb_part *p, const char *flag, const cJSON *a, cons
     cJSON_AddItemToArray(json, one);
 }
 
+static bool same(const struct rb_part *p, const cJSON *a, const cJSON *b) {
+    return hal9_flag_equal(p->flags, a, b);
+}
+
 static hal9_status diff(const struct rb_part *p, struct hal9_state *s, const cJSON *a,
                         const cJSON *b, struct hal9_buf *ret_words, cJSON *ret_json, size_t *ret_n,
                         struct hal9_error *err) {
     _cleanup_json_ cJSON *now = NULL;
     hal9_status st = b ? HAL9_OK : capture(p, s, -1, &now, err);
-    const cJSON *one, *other;
 
     if (st != HAL9_OK)
         return st;
-    other = b ? b : now;
-    *ret_n = 0;
-    cJSON_ArrayForEach(one, a) {
-        const cJSON *is = cJSON_GetObjectItemCaseSensitive(other, one->string);
-
-        if (is && hal9_flag_equal(p->flags, one, is))
-            continue;
-        tell(p, one->string, one, is, ret_words, ret_json);
-        ++*ret_n;
-    }
-    cJSON_ArrayForEach(one, other) {
-        if (cJSON_GetObjectItemCaseSensitive(a, one->string))
-            continue;
-        tell(p, one->string, NULL, one, ret_words, ret_json);
-        ++*ret_n;
-    }
+    *ret_n = rb_diff_members(p, a, b ? b : now, same, tell, ret_words, ret_json);
     return HAL9_OK;
 }
 

@@ -335,3 +335,28 @@ const cJSON *rb_snapshot_state(const cJSON *snapshot, const char *name) {
     }
     return NULL;
 }
+
+size_t rb_diff_members(const struct rb_part *p, const cJSON *a, const cJSON *b,
+                       bool (*same)(const struct rb_part *p, const cJSON *a, const cJSON *b),
+                       void (*tell)(const struct rb_part *p, const char *name, const cJSON *a,
+                                    const cJSON *b, struct hal9_buf *words, cJSON *json),
+                       struct hal9_buf *words, cJSON *json) {
+    const cJSON *one;
+    size_t n = 0;
+
+    cJSON_ArrayForEach(one, a) {
+        const cJSON *other = cJSON_GetObjectItemCaseSensitive(b, one->string);
+
+        if (other && same(p, one, other))
+            continue;
+        tell(p, one->string, one, other, words, json);
+        n++;
+    }
+    cJSON_ArrayForEach(one, b) {
+        if (cJSON_GetObjectItemCaseSensitive(a, one->string))
+            continue;
+        tell(p, one->string, NULL, one, words, json);
+        n++;
+    }
+    return n;
+}
